@@ -1,0 +1,478 @@
+"""The nouns: what is due, what ran, what was concluded, and who is told.
+
+All values are frozen. Instants are aware datetimes; slots carry the offset of their job's zone, all
+others are UTC. Durations are seconds (`…_s`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class Verdict(StrEnum):
+    """What is concluded of a slot."""
+
+    PENDING = "pending"
+    OK = "ok"
+    LATE = "late"
+    MISSED = "missed"
+    FAILED = "failed"
+    OVERRUN = "overrun"
+
+    @property
+    def good(self) -> bool:
+        """True when the job did what it owed."""
+        return self in {Verdict.OK, Verdict.LATE}
+
+    @property
+    def bad(self) -> bool:
+        """True when somebody has to be told; neither good nor bad is `pending`."""
+        return self in {Verdict.MISSED, Verdict.FAILED, Verdict.OVERRUN}
+
+
+class Severity(StrEnum):
+    """How loudly a job's incident is told."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class EventKind(StrEnum):
+    """Which end of a run a line tells of."""
+
+    START = "start"
+    FINISH = "finish"
+
+
+class TriggeredBy(StrEnum):
+    """Who made the daemon look when a slot's verdict was reached."""
+
+    FILE = "file"
+    TIMER = "timer"
+    CUEAPI = "cueapi"
+    HTTP = "http"
+    CHECK = "check"
+    START = "start"
+
+
+class AlertKind(StrEnum):
+    """What an alert tells."""
+
+    OPENED = "opened"
+    RECOVERED = "recovered"
+
+
+class AlertState(StrEnum):
+    """Where a row of the outbox stands.
+
+    new → sending → sent, or → failed (tried again at `next_try`) or → dead (never tried again).
+    superseded: a recovery whose opening never reached the channel.
+    """
+
+    NEW = "new"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    DEAD = "dead"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Secret:
+    """Where a secret is found: the first of those named that exists.
+
+    It holds names, never the secret, except for `literal`, which is kept out of every repr.
+    """
+
+    place: str
+    credential: str | None = None
+    env: str | None = None
+    file: str | None = None
+    literal: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Channel:
+    """One way to reach people. `kind`: slack or console; `url` is None for the console."""
+
+    name: str
+    kind: str
+    url: Secret | None = None
+    severity: frozenset[Severity] = frozenset(Severity)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One cron job and what is expected of each of its slots.
+
+    `schedule` as written in the configuration; `timezone` an IANA name. `start_within_s` None: not
+    checked. `channels`: names, already resolved to the default route where the job names none.
+    """
+
+    name: str
+    schedule: str
+    timezone: str
+    max_duration_s: float
+    grace_s: float
+    start_within_s: float | None = None
+    expected_status: str = "success"
+    severity: Severity = Severity.CRITICAL
+    channels: tuple[str, ...] = ()
+    runbook: str | None = None
+    enabled: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tenure:
+    """Since when a job is owed under its present schedule.
+
+    `cursor`: the newest slot that was looked at for its own sake, or `owed_since` before the first.
+    `active` False: the job was disabled or removed.
+    """
+
+    job: str
+    schedule: str
+    timezone: str
+    owed_since: datetime
+    cursor: datetime
+    active: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One line of the outcome file, checked and with its aliases resolved.
+
+    `at` None: the line bears no time. `extra`: the unknown keys, as a JSON object's text, or None.
+    """
+
+    job: str
+    kind: EventKind
+    run: str | None = None
+    at: datetime | None = None
+    started_at: datetime | None = None
+    slot: datetime | None = None
+    run_date: date | None = None
+    status: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    error: str | None = None
+    duration_s: float | None = None
+    cpu_s: float | None = None
+    max_rss_kb: float | None = None
+    metrics: Mapping[str, float] | None = None
+    output_tail: str | None = None
+    output_bytes: int | None = None
+    output_lines: int | None = None
+    host: str | None = None
+    user: str | None = None
+    uid: int | None = None
+    pid: int | None = None
+    pid_start: int | None = None
+    wrapper_pid: int | None = None
+    boot: str | None = None
+    command: str | None = None
+    extra: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One execution of a job: its start line and its finish line, joined.
+
+    `started_at` None: no start is known, not even from the duration. `ended_at` None: no end was
+    recorded. `untimed_since`: its end bears no time of its own; it was written after this instant
+    and not after `ended_at`. `slot_hint`, `run_date`: the slot that the writer named.
+    """
+
+    run: str
+    job: str
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    untimed_since: datetime | None = None
+    slot_hint: datetime | None = None
+    run_date: date | None = None
+    status: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    error: str | None = None
+    duration_s: float | None = None
+    cpu_s: float | None = None
+    max_rss_kb: float | None = None
+    metrics: Mapping[str, float] | None = None
+    output_tail: str | None = None
+    output_bytes: int | None = None
+    output_lines: int | None = None
+    host: str | None = None
+    user: str | None = None
+    uid: int | None = None
+    pid: int | None = None
+    pid_start: int | None = None
+    wrapper_pid: int | None = None
+    boot: str | None = None
+    command: str | None = None
+    extra: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """How far a file has been read.
+
+    `probe`: a hash of the file's first bytes and of those before `position`. `looked_at`: when it
+    was last read to its end. `file_id` None: the store has not numbered the file yet.
+    """
+
+    path: str
+    device: int
+    inode: int
+    looked_at: datetime
+    position: int = 0
+    probe: bytes = b""
+    file_id: int | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Name the file for as long as it is open."""
+        return self.device, self.inode
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Slot:
+    """An instant at which a job was due, in the job's zone, and the instant its window ends.
+
+    `owed` False: nothing was due (the job is new); a run is judged by itself at its own start.
+    """
+
+    job: str
+    at: datetime
+    deadline: datetime
+    owed: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgment:
+    """A verdict with its reason in words.
+
+    `until`: the next instant at which the verdict may change without a new line, or None.
+    `run`: the id of the run that decided it, or None.
+    """
+
+    verdict: Verdict
+    reason: str
+    until: datetime | None = None
+    run: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JudgedSlot:
+    """A slot as the store keeps it, with its latest judgment."""
+
+    slot: Slot
+    judgment: Judgment
+    decided_at: datetime
+    found_late: bool
+    triggered_by: TriggeredBy
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Incident:
+    """What is wrong with one job, from its first bad slot until it heals.
+
+    `slots`: how many slots were bad. `announced`: its opening was handed to at least one channel.
+    `closed_at` None: it is open. `close_reason`: healed, disabled or removed.
+    """
+
+    id: str
+    job: str
+    opened_at: datetime
+    first_slot: datetime
+    last_bad_slot: datetime
+    slots: int
+    announced: bool = False
+    closed_at: datetime | None = None
+    close_reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alert:
+    """Everything that a channel needs to tell people, with no look at anything else.
+
+    `owed` False: the run was not due, and was judged by itself; `slot` is its start.
+    Text from jobs (`error`, `output_tail`, `status`) is as it came: hostile until rendered.
+    `opened_at`, `slots`: since when, and how many slots were bad. `may_repeat`: a crash came
+    between sending and marking, so this message may be the second of its kind.
+    """
+
+    id: str
+    incident: str
+    kind: AlertKind
+    job: str
+    instance: str
+    severity: Severity
+    verdict: Verdict
+    reason: str
+    slot: datetime
+    deadline: datetime
+    schedule: str
+    timezone: str
+    expected_status: str
+    opened_at: datetime
+    slots: int
+    created_at: datetime
+    owed: bool = True
+    closed_at: datetime | None = None
+    found_late: bool = False
+    run: str | None = None
+    status: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    error: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    duration_s: float | None = None
+    output_tail: str | None = None
+    host: str | None = None
+    user: str | None = None
+    command: str | None = None
+    runbook: str | None = None
+    may_repeat: bool = False
+
+
+class NoticeKind(StrEnum):
+    """What a notice tells."""
+
+    REJECTED = "rejected"
+    CONFIG = "config"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """Something about the installation, not about a job's slot, that people have to know once.
+
+    `title` is one line of ours; `text` may quote files, so it is hostile until rendered. `remedy`:
+    what an operator can do.
+    """
+
+    id: str
+    kind: NoticeKind
+    instance: str
+    severity: Severity
+    title: str
+    text: str
+    remedy: str
+    created_at: datetime
+    may_repeat: bool = False
+
+
+class DeliveryResult(StrEnum):
+    """How a channel answered."""
+
+    SENT = "sent"
+    RETRY = "retry"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """What came of one attempt to send an alert.
+
+    `retry_after_s`: the channel's own word on when to come back, or None. `error`: one line, with
+    no secret in it. `receipt`: what the channel answered, when it took it.
+    """
+
+    result: DeliveryResult
+    error: str | None = None
+    receipt: str | None = None
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryRow:
+    """How far one message of an incident has come on one channel."""
+
+    channel: str
+    kind: str
+    state: AlertState
+    tries: int
+    sent_at: datetime | None = None
+    next_try: datetime | None = None
+    error: str | None = None
+
+
+class Sender(Protocol):
+    """A channel that is ready to send. `send` raises nothing: the Delivery says what went wrong."""
+
+    def send(self, message: Alert | Notice) -> Delivery:
+        """Send one message and say what came of it."""
+        ...
+
+
+# ---- Messages: what doorbells put on the main loop's queue --------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """Look at the outcome files, judge what is due."""
+
+    triggered_by: TriggeredBy
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verify:
+    """Look now and say how these jobs stand. `jobs` None: all of them.
+
+    `execution`: CueAPI's execution id, or None; one that is known and not older than 300 s gets the
+    first answer and evaluates nothing.
+    """
+
+    jobs: tuple[str, ...] | None = None
+    triggered_by: TriggeredBy = TriggeredBy.HTTP
+    execution: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivered:
+    """A sender's report: a row of the outbox was tried, and this came of it."""
+
+    row: str
+    channel: str
+    delivery: Delivery
+    incident: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BadJob:
+    """One line of `details`: a job whose last due slot is bad. `issue`: the reason in words."""
+
+    job: str
+    slot: datetime
+    verdict: Verdict
+    issue: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verified:
+    """The answer to Verify: how many jobs were looked at, and those that are not well."""
+
+    checked: int
+    details: tuple[BadJob, ...] = ()
+
+
+class Port(Protocol):
+    """The way into the main loop for those who want an answer."""
+
+    def ask(self, message: Verify) -> Verified:
+        """Put the message on the queue and wait for the answer.
+
+        Raises UnknownJobError for a job in no configuration, UnavailableError when the loop gives
+        no answer in time.
+        """
+        ...
+
+    def alive(self) -> bool:
+        """Say whether the main loop has turned lately."""
+        ...
