@@ -1,0 +1,1 @@
+"""Pure judgment: no file, no clock, no database, no network."""

@@ -1,0 +1,151 @@
+"""Join start lines and finish lines to runs, and find the slot that a run belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from cronverifyd.model import Event, EventKind, Run, Slot
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from cronverifyd.judge.schedule import Schedule
+    from cronverifyd.model import Job
+
+_MOST_SLOTS_SEARCHED = 1_000
+_COPIED = tuple({f.name for f in fields(Event)} & {f.name for f in fields(Run)} - {"run", "job"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """When a line without a time of its own was written: after `earliest`, not after `latest`."""
+
+    earliest: datetime
+    latest: datetime
+
+
+def join(run: Run | None, event: Event, *, run_id: str, written: Window) -> Run:
+    """Add one event to a run; `run` None begins one.
+
+    Lines may come twice or in either order: a start never reopens a run that has ended, and of two
+    ends the later one counts.
+    """
+    if event.kind is EventKind.START:
+        return _with_start(run or Run(run=run_id, job=event.job), event, written)
+    return _with_finish(run or Run(run=run_id, job=event.job), event, written)
+
+
+def _with_start(run: Run, event: Event, written: Window) -> Run:
+    started_at = event.at or event.started_at or written.latest
+    known = _said(event) | _said_by_run(run)
+    known.update(started_at=started_at, slot_hint=run.slot_hint or event.slot)
+    if run.ended_at is None:
+        known["status"] = "running"
+    return replace(run, **known)
+
+
+def _with_finish(run: Run, event: Event, written: Window) -> Run:
+    ended_at = event.at or written.latest
+    if run.ended_at is not None and ended_at < run.ended_at:
+        return run
+    known = _said_by_run(run) | _said(event)
+    known.update(
+        started_at=run.started_at or event.started_at or _start_from_duration(ended_at, event),
+        ended_at=ended_at,
+        untimed_since=None if event.at else written.earliest,
+        slot_hint=event.slot or run.slot_hint,
+    )
+    if event.duration_s is None and known["started_at"] is not None:
+        known["duration_s"] = max(0.0, (ended_at - known["started_at"]).total_seconds())
+    return replace(run, **known)
+
+
+def _said(event: Event) -> dict[str, Any]:
+    return {n: v for n in _COPIED if (v := getattr(event, n)) is not None}
+
+
+def _said_by_run(run: Run) -> dict[str, Any]:
+    return {n: v for n in _COPIED if (v := getattr(run, n)) is not None}
+
+
+def _start_from_duration(ended_at: datetime, event: Event) -> datetime | None:
+    if event.duration_s is None:
+        return None
+    return ended_at - timedelta(seconds=event.duration_s)
+
+
+def start_of(run: Run) -> datetime:
+    """Say when a run started, or, where nobody knows, when it ended."""
+    start = run.started_at or run.ended_at
+    if start is None:
+        message = f"run {run.run} of {run.job} has neither start nor end"
+        raise ValueError(message)
+    return start
+
+
+def slot_of(
+    run: Run, job: Job, schedule: Schedule, *, owed_since: datetime, taken: Container[datetime]
+) -> Slot:
+    """Find the slot that a run belongs to.
+
+    1. The slot that its writer named.
+    2. The latest slot of the named day that is not after its start.
+    3. The latest slot not after its start, or only so much after it as clocks may differ
+       (`early_start`). A run whose lines bear no time gets the benefit of the interval in which
+       they were written: the first slot that it may have served in time and that is not in
+       `taken`, those of which an end is known already.
+
+    Where the job did not owe that slot, the run is judged by itself, at its start.
+    """
+    at = _slot_at(run, job, schedule, taken)
+    if at <= owed_since:
+        return make_slot(job, start_of(run).astimezone(ZoneInfo(job.timezone)), owed=False)
+    return make_slot(job, at)
+
+
+def make_slot(job: Job, at: datetime, *, owed: bool = True) -> Slot:
+    """Build a job's slot with its deadline: slot + max_duration + grace."""
+    window = timedelta(seconds=job.max_duration_s + job.grace_s)
+    # Through UTC: adding to a local time would be an hour off across a change of the clock.
+    deadline = (at.astimezone(UTC) + window).astimezone(at.tzinfo)
+    return Slot(job=job.name, at=at, deadline=deadline, owed=owed)
+
+
+def _slot_at(run: Run, job: Job, schedule: Schedule, taken: Container[datetime]) -> datetime:
+    if run.slot_hint is not None:
+        return schedule.latest_at(run.slot_hint)
+    if run.run_date is not None and (named := _slot_of_day(run, schedule)) is not None:
+        return named
+    last = schedule.latest_at(start_of(run) + schedule.early_start)
+    if run.untimed_since is None or run.started_at is not None:
+        return last
+    return _first_wanting(job, schedule, taken, (run.untimed_since, last))
+
+
+def _slot_of_day(run: Run, schedule: Schedule) -> datetime | None:
+    if run.run_date is None:
+        return None
+    zone = ZoneInfo(schedule.timezone)
+    day_end = datetime.combine(run.run_date + timedelta(days=1), time(), zone)
+    latest = min(start_of(run) + schedule.early_start, day_end - timedelta(microseconds=1))
+    at = schedule.latest_at(latest)
+    return at if at.astimezone(zone).date() == run.run_date else None
+
+
+def _first_wanting(
+    job: Job,
+    schedule: Schedule,
+    taken: Container[datetime],
+    between: tuple[datetime, datetime],
+) -> datetime:
+    """Find the first slot that a run which ended between two instants may have served in time."""
+    earliest, last = between
+    at = schedule.latest_at(earliest + schedule.early_start)
+    for _ in range(_MOST_SLOTS_SEARCHED):
+        if at >= last or (at not in taken and make_slot(job, at).deadline >= earliest):
+            return min(at, last)
+        at = schedule.next_after(at)
+    return last
