@@ -1,0 +1,1 @@
+"""TOML to frozen pieces, all problems at once, each with its line."""

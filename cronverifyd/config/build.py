@@ -1,0 +1,227 @@
+"""From single values to the pieces: what takes more than one value, or a look at the host."""
+
+from __future__ import annotations
+
+import glob
+import math
+import socket
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from tzlocal import get_localzone_name
+
+from cronverifyd.config import secrets
+from cronverifyd.config.pieces import Config, Cueapi, Daemon, Listen
+from cronverifyd.config.readers import did_you_mean, is_http_url
+from cronverifyd.config.secrets import UnreadableSecretError
+from cronverifyd.errors import ConfigError, ScheduleError
+from cronverifyd.judge import schedule
+from cronverifyd.judge.duration import format_duration
+from cronverifyd.model import Channel, Job, Secret
+
+if TYPE_CHECKING:
+    from cronverifyd.config.locate import Keys
+    from cronverifyd.config.sheet import Sheet
+
+_MAX_DURATION_S = 3600.0
+_GRACE_S = 300.0
+_CONSOLE = Channel(name="console", kind="console")
+
+_Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """What the values stand in: the file, and the environment that secrets may come from.
+
+    `mode`: the permissions of the file.
+    """
+
+    sheet: Sheet
+    path: Path
+    mode: int
+    environ: Mapping[str, str]
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths start, as an absolute path."""
+        return self.path.absolute().parent
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Common:
+    """What holds for every job that says nothing else; `channels`: all names that exist."""
+
+    timezone: str
+    channels: Collection[str]
+    route: tuple[str, ...]
+
+
+def build(values: _Values, site: Site) -> Config:
+    """Build the pieces of values that the schema has read; the site's sheet has what is wrong.
+
+    Where it has a problem, the pieces are of no use.
+    """
+    daemon = _daemon(values["daemon"], site)
+    listen = Listen(trigger=values["listen"]["trigger"])
+    cueapi = _cueapi(values["cueapi"], listen, site)
+    channels = _channels(values["channels"], site)
+    route = values["alerts"]["channels"] or tuple(channels)
+    _check_route(route, channels, ("alerts", "channels"), site)
+    common = _Common(timezone=daemon.timezone, channels=channels, route=route)
+    jobs = {name: _job(name, job, common, site) for name, job in values["jobs"].items()}
+    if not jobs:
+        site.sheet.warning((), "no jobs are configured: nothing is watched")
+    return Config(
+        path=site.path,
+        daemon=daemon,
+        listen=listen,
+        cueapi=cueapi,
+        channels=channels,
+        jobs=jobs,
+        route=route,
+        warnings=site.sheet.warnings(),
+    )
+
+
+def _daemon(values: _Values, site: Site) -> Daemon:
+    state_dir = site.folder / values["state_dir"]
+    # The folder's own name is no pattern, whatever characters it has.
+    patterns = values["outcomes"] or (glob.escape(str(state_dir / "outcomes.jsonl")),)
+    folder = Path(glob.escape(str(site.folder)))
+    return Daemon(
+        state_dir=state_dir,
+        outcomes=tuple(dict.fromkeys(str(folder / pattern) for pattern in patterns)),
+        timezone=values["timezone"] or _host_zone(site),
+        instance=values["instance"] or socket.gethostname(),
+    )
+
+
+def _host_zone(site: Site) -> str:
+    """Find the host's zone, as its cron has it; UTC, with a warning, if it has no name here."""
+    try:
+        return ZoneInfo(get_localzone_name()).key
+    except (KeyError, ValueError, TypeError, OSError):  # TypeError: there is no name at all
+        sentence = "the host's time zone has no name that is known here: UTC is taken"
+        site.sheet.warning(("daemon", "timezone"), sentence)
+        return "UTC"
+
+
+def _cueapi(values: _Values, listen: Listen, site: Site) -> Cueapi:
+    if values["transport"] == "webhook" and listen.trigger is None:
+        site.sheet.problem(("cueapi", "transport"), '"webhook" needs listen.trigger, which is off')
+    signing, shared = values["signing_secrets"], values["shared_secret"]
+    return Cueapi(
+        transport=values["transport"],
+        signing_secrets=tuple(
+            _secret(secret, ("cueapi", "signing_secrets", index), site)[0]
+            for index, secret in enumerate(signing)
+        ),
+        shared_secret=shared and _secret(shared, ("cueapi", "shared_secret"), site)[0],
+        fallback_after_s=values["fallback_after"],
+    )
+
+
+def _secret(named: Secret, keys: Keys, site: Site) -> tuple[Secret, str | None]:
+    """Give a secret its place, and look for its value; report what is wrong with it."""
+    file = named.file and str(site.folder / named.file)
+    secret = replace(named, place=site.sheet.place(keys), file=file)
+    if secret.literal is not None and secrets.too_open(site.mode):
+        sentence = f"this file holds a secret, and its mode {site.mode:04o} is too open"
+        site.sheet.problem(keys, f"{sentence}; try: chmod 0640 {site.path}")
+    return secret, _look_for(secret, keys, site)
+
+
+def _look_for(secret: Secret, keys: Keys, site: Site) -> str | None:
+    try:
+        value = secrets.find(secret, site.environ)
+    except UnreadableSecretError as error:
+        site.sheet.warning(keys, _without_place(error, secret))
+        return None
+    except ConfigError as error:
+        site.sheet.problem(keys, _without_place(error, secret))
+        return None
+    if value is None:
+        site.sheet.warning(keys, secrets.not_found(secret))
+    return value
+
+
+def _without_place(error: ConfigError, secret: Secret) -> str:
+    sentence = str(error).removeprefix(f"{secret.place}: ")
+    return f"{sentence}; try: {error.remedy}" if error.remedy else sentence
+
+
+def _channels(values: Mapping[str, _Values], site: Site) -> dict[str, Channel]:
+    if not values:
+        sentence = "no channels are configured: alerts are printed where the daemon runs"
+        site.sheet.warning((), sentence)
+        return {_CONSOLE.name: _CONSOLE}
+    return {name: _channel(name, channel, site) for name, channel in values.items()}
+
+
+def _channel(name: str, values: _Values, site: Site) -> Channel:
+    keys: Keys = ("channels", name, "url")
+    url, kind = values["url"], values["kind"]
+    if kind == "slack" and url is None and site.sheet.sound(keys):
+        site.sheet.problem(keys, "missing: a slack channel needs its webhook's URL")
+    if kind == "console" and url is not None:
+        site.sheet.problem(keys, "a console channel has no URL")
+    if url is not None:
+        url, value = _secret(url, keys, site)
+        if value is not None and not is_http_url(value):
+            site.sheet.problem(keys, "must be an http:// or https:// URL (what is there is not)")
+    return Channel(name=name, kind=kind, url=url, severity=frozenset(values["severity"]))
+
+
+def _check_route(names: tuple[str, ...], channels: Collection[str], keys: Keys, site: Site) -> None:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            site.sheet.problem((*keys, index), "stands in the list twice")
+        if name not in channels:
+            sentence = f'there is no channel "{name}"{did_you_mean(name, channels)}'
+            site.sheet.problem((*keys, index), sentence)
+
+
+def _job(name: str, values: _Values, common: _Common, site: Site) -> Job:
+    keys: Keys = ("jobs", name)
+    timezone = values["timezone"] or common.timezone
+    gap_s = _shortest_gap_s(values["schedule"], timezone, keys, site)
+    job = Job(
+        name=name,
+        schedule=values["schedule"],
+        timezone=timezone,
+        max_duration_s=values["max_duration"] or min(_MAX_DURATION_S, gap_s),
+        grace_s=values["grace"] or min(_GRACE_S, gap_s / 2),
+        start_within_s=values["start_within"],
+        expected_status=values["expected_status"],
+        severity=values["severity"],
+        channels=values["channels"] or common.route,
+        runbook=values["runbook"],
+        enabled=values["enabled"],
+    )
+    # A mistyped key might have set the window.
+    if site.sheet.sound(keys) or (values["max_duration"] and values["grace"]):
+        _check_start_within(job, keys, site)
+    _check_route(values["channels"] or (), common.channels, (*keys, "channels"), site)
+    return job
+
+
+def _shortest_gap_s(text: str | None, timezone: str, keys: Keys, site: Site) -> float:
+    """Read the schedule for its shortest gap, in seconds; infinite where it cannot be read."""
+    if text is None:
+        return math.inf
+    try:
+        return schedule.parse(text, timezone).shortest_gap_s
+    except ScheduleError as error:
+        site.sheet.problem((*keys, "schedule"), str(error))
+        return math.inf
+
+
+def _check_start_within(job: Job, keys: Keys, site: Site) -> None:
+    window_s = job.max_duration_s + job.grace_s
+    if job.start_within_s is not None and job.start_within_s > window_s:
+        sentence = f"must not be longer than max_duration + grace ({format_duration(window_s)})"
+        site.sheet.problem((*keys, "start_within"), sentence)

@@ -1,0 +1,65 @@
+"""The configuration as frozen pieces; each part of the daemon is given its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from cronverifyd.model import Channel, Job, Secret
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Daemon:
+    """Where the daemon keeps and finds things, and how it calls itself.
+
+    `outcomes`: absolute glob patterns; a plain file is the pattern that matches only itself.
+    `timezone`: an IANA name, for jobs that name none.
+    """
+
+    state_dir: Path
+    outcomes: tuple[str, ...]
+    timezone: str
+    instance: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listen:
+    """Where the trigger listens: host and port, or None for nowhere. IPv6 without brackets."""
+
+    trigger: tuple[str, int] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cueapi:
+    """How CueAPI reaches this host, and by what its deliveries are known to be its own.
+
+    `transport`: off or webhook. `shared_secret` None: none is configured. `fallback_after_s`: how
+    long the local timer waits for the trigger; 0: it does not.
+    """
+
+    transport: str
+    signing_secrets: tuple[Secret, ...]
+    shared_secret: Secret | None
+    fallback_after_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """All of one configuration file; `path` as the user gave it.
+
+    `route`: the channels of those who name none. `warnings`: sentences, with their places, about
+    what works but is hardly meant.
+    """
+
+    path: Path
+    daemon: Daemon
+    listen: Listen
+    cueapi: Cueapi
+    channels: Mapping[str, Channel]
+    jobs: Mapping[str, Job]
+    route: tuple[str, ...]
+    warnings: tuple[str, ...]

@@ -1,0 +1,252 @@
+"""From one TOML value to one of ours, or to the sentences that say why not.
+
+A reader raises RefusedError and nothing else. What may be a secret is never shown.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from cronverifyd.config.locate import Keys
+from cronverifyd.judge.duration import parse_duration
+from cronverifyd.model import Secret, Severity
+
+Reader = Callable[[Any], Any]
+Fault = tuple[Keys, str]
+
+_LONGEST_S = 366 * 86_400.0
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SOURCES = ("credential", "env", "file")
+
+
+class RefusedError(Exception):
+    """A value that cannot be used; `faults`: pairs of the keys inside it and a sentence."""
+
+    def __init__(self, what: str = "", *, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(what)
+        self.faults: tuple[Fault, ...] = tuple(faults) or (((), what),)
+
+
+def got(value: Any) -> str:
+    """Show a value as it would be written in the file, in brackets; long ones are cut."""
+    if isinstance(value, str):
+        cut = value if len(value) <= 60 else value[:59] + "…"
+        return f"(got {quoted(cut)})"
+    if isinstance(value, bool):
+        return f"(got {str(value).lower()})"
+    if isinstance(value, int | float):
+        return f"(got {value})"
+    return f"(got {kind(value)})"
+
+
+def kind(value: Any) -> str:
+    """Name the type of a value, for where the value itself may be a secret."""
+    kinds = {str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    kinds |= {list: "a list", dict: "a table", type(None): "null"}
+    return kinds.get(type(value), "a date or time")
+
+
+def quoted(text: str) -> str:
+    """Quote a text as TOML and JSON do; where it is not printable, by its character codes."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Give ` (did you mean "…"?)` where a known word is close, else nothing."""
+    by_lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    return f' (did you mean "{by_lower[close[0]]}"?)' if close else ""
+
+
+def name(value: str) -> str:
+    """Read the name of a job or a channel."""
+    if not _NAME.fullmatch(value):
+        raise RefusedError(
+            "a name must begin with a letter or a digit, and have only letters, digits, dots, "
+            "dashes and underscores, 100 at most"
+        )
+    return value
+
+
+def text(value: Any) -> str:
+    """Read a text of one line that is not empty."""
+    if not isinstance(value, str):
+        raise RefusedError(f"must be a text in quotes {got(value)}")
+    if not value.strip() or not value.isprintable():
+        raise RefusedError(f"must be one line of printable text {got(value)}")
+    return value
+
+
+def status(value: Any) -> str:
+    """Read the status of an outcome, 40 characters at most."""
+    if len(text(value)) > 40:
+        raise RefusedError(f"must have 40 characters at most {got(value)}")
+    return str(value)
+
+
+def flag(value: Any) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise RefusedError(f"must be true or false {got(value)}")
+    return value
+
+
+def wait(value: Any) -> float:
+    """Read a duration in seconds, zero included, 366 days at most."""
+    if text(value).startswith("-"):
+        raise RefusedError(f"must not be negative {got(value)}")
+    try:
+        seconds = parse_duration(value)
+    except ValueError as error:
+        raise RefusedError(str(error)) from None
+    if seconds > _LONGEST_S:
+        raise RefusedError(f"must not be longer than 366d {got(value)}")
+    return seconds
+
+
+def duration(value: Any) -> float:
+    """Read a duration in seconds that is more than none, 366 days at most."""
+    if text(value).startswith("-") or not wait(value):
+        raise RefusedError(f"must be positive {got(value)}")
+    return wait(value)
+
+
+def zone(value: Any) -> str:
+    """Read the IANA name of a time zone that this host's database has."""
+    try:
+        return ZoneInfo(text(value)).key
+    except (KeyError, ValueError, OSError):  # OSError: the name of a folder, or far too long
+        raise RefusedError(f'unknown time zone "{value}"{_near_zone(value)}') from None
+
+
+def one_of(*words: str, later: Sequence[str] = ()) -> Reader:
+    """Make a reader of one of these words; `later`: words of which a later version will know."""
+
+    def read(value: Any) -> str:
+        if text(value) in later:
+            raise RefusedError(f"not yet supported {got(value)}")
+        if value not in words:
+            known = " or ".join(f'"{word}"' for word in words)
+            raise RefusedError(f"must be {known} {got(value)}{did_you_mean(value, words)}")
+        return str(value)
+
+    return read
+
+
+def severity(value: Any) -> Severity:
+    """Read how loudly something is told."""
+    return Severity(one_of(*Severity)(value))
+
+
+def each(read: Reader) -> Reader:
+    """Make a reader of a list that is not empty; it reports the faults of all elements."""
+
+    def read_all(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise RefusedError(f"must be a list (got {kind(value)})")
+        if not value:
+            raise RefusedError("must not be empty")
+        items, faults = _read_items(read, value)
+        if faults:
+            raise RefusedError(faults=faults)
+        return tuple(items)
+
+    return read_all
+
+
+def http_url(value: Any) -> str:
+    """Read the URL of something on the web."""
+    if not is_http_url(text(value)):
+        raise RefusedError(f"must be an http:// or https:// URL {got(value)}")
+    return str(value)
+
+
+def is_http_url(url: str) -> bool:
+    """Say whether a text is an http or https URL with a host."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(host) and " " not in url
+
+
+def address(value: Any) -> tuple[str, int] | None:
+    """Read `host:port`, with an IPv6 host in square brackets; None for `off`."""
+    if text(value) == "off":
+        return None
+    host, _, port = value.rpartition(":")
+    if not _is_host(host):
+        raise RefusedError(f'must be "host:port", "[IPv6]:port" or "off" {got(value)}')
+    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536):
+        raise RefusedError(f"must end with a port from 1 to 65535 {got(value)}")
+    return host.strip("[]"), int(port)
+
+
+def closed(value: Any) -> None:
+    """Read the address of a listener that this version does not have."""
+    if text(value) != "off":
+        raise RefusedError(f'not yet supported, other than "off" {got(value)}')
+
+
+def secret(value: Any) -> Secret:
+    """Read where a secret is found, or the secret itself; its place is not known here."""
+    if isinstance(value, str):
+        if not value.strip():
+            raise RefusedError("empty secret")
+        return Secret(place="", literal=value)
+    if not isinstance(value, dict) or not value:
+        raise RefusedError('must be a text or a table such as { env = "NAME" }')
+    faults = [fault for key in value for fault in _source_faults(key, value[key])]
+    if faults:
+        raise RefusedError(faults=faults)
+    return Secret(place="", **value)
+
+
+def _read_items(read: Reader, value: Sequence[Any]) -> tuple[list[Any], list[Fault]]:
+    items: list[Any] = []
+    faults: list[Fault] = []
+    for index, found in enumerate(value):
+        try:
+            items.append(read(found))
+        except RefusedError as error:
+            faults += [((index, *keys), sentence) for keys, sentence in error.faults]
+    return items, faults
+
+
+def _near_zone(word: str) -> str:
+    zones = sorted(available_timezones())
+    cities = [zone for zone in zones if zone.lower().endswith(f"/{word.lower()}")]
+    return did_you_mean(cities[0] if cities else word, zones)
+
+
+def _is_host(host: str) -> bool:
+    """Say whether it is a host name, an IPv4 address or an IPv6 address in brackets."""
+    bracketed = host.startswith("[") and host.endswith("]")
+    try:
+        return ipaddress.ip_address(host.strip("[]")).version == (6 if bracketed else 4)
+    except ValueError:
+        # What ends in digits would be taken for an IPv4 address, and is none.
+        return bool(_HOST.fullmatch(host)) and not host.rpartition(".")[2].isdigit()
+
+
+def _source_faults(key: str, value: Any) -> list[Fault]:
+    """Check one entry of a secret's table; its value may be the secret, by mistake."""
+    if key not in _SOURCES:
+        return [((key,), f"unknown key{did_you_mean(key, _SOURCES)}")]
+    if not isinstance(value, str) or not value or not value.isprintable():
+        return [((key,), "must be one line of printable text")]
+    if key == "env" and not _ENV_NAME.fullmatch(value):
+        return [((key,), "must be the name of an environment variable")]
+    if key == "credential" and ("/" in value or value in {".", ".."}):
+        return [((key,), "must be the name of a credential, without slashes")]
+    return []

@@ -1,0 +1,129 @@
+"""Which keys a configuration file may have, in one table.
+
+Every key of the published format stands here, those of later versions too: they are refused by
+name, for a key that is accepted and ignored would promise what nobody does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cronverifyd.config import readers
+from cronverifyd.model import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cronverifyd.config.readers import Reader
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Key:
+    """A key with a value. `default` None: it is worked out from others, or means none."""
+
+    read: Reader
+    default: Any = None
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with keys that are fixed."""
+
+    keys: Mapping[str, Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A table of like tables, each under a name that the operator chose."""
+
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A key or table of the format that this version does not support."""
+
+
+Part = Key | Table | Named | Later
+LATER = Later()
+
+SCHEMA = Table(
+    {
+        "daemon": Table(
+            {
+                "state_dir": Key(read=readers.text, default="state"),
+                "outcomes": Key(read=readers.each(readers.text)),
+                "timezone": Key(read=readers.zone),
+                "instance": Key(read=readers.text),
+                "retention": LATER,
+            }
+        ),
+        "listen": Table(
+            {
+                "trigger": Key(read=readers.address, default=("127.0.0.1", 8400)),
+                "status": Key(read=readers.closed),
+            }
+        ),
+        "cueapi": Table(
+            {
+                "transport": Key(
+                    read=readers.one_of("off", "webhook", later=["worker"]), default="off"
+                ),
+                "base_url": LATER,
+                "webhook_url": LATER,
+                "api_key": LATER,
+                "signing_secrets": Key(read=readers.each(readers.secret), default=()),
+                "shared_secret": Key(read=readers.secret),
+                "fallback_after": Key(read=readers.wait, default=10.0),
+            }
+        ),
+        "channels": Named(
+            Table(
+                {
+                    "kind": Key(
+                        read=readers.one_of(
+                            "slack", "console", later=["webhook", "command", "email", "apprise"]
+                        ),
+                        required=True,
+                    ),
+                    "url": Key(read=readers.secret),
+                    "severity": Key(read=readers.each(readers.severity), default=tuple(Severity)),
+                }
+            )
+        ),
+        "alerts": Table(
+            {
+                "channels": Key(read=readers.each(readers.text)),
+                "second": LATER,
+                "remind": LATER,
+                "gather": LATER,
+            }
+        ),
+        "heartbeat": LATER,
+        "jobs": Named(
+            Table(
+                {
+                    "schedule": Key(read=readers.text, required=True),
+                    "timezone": Key(read=readers.zone),
+                    "max_duration": Key(read=readers.duration),
+                    "grace": Key(read=readers.duration),
+                    "start_within": Key(read=readers.duration),
+                    "expected_status": Key(read=readers.status, default="success"),
+                    "expect": LATER,
+                    "tolerate": LATER,
+                    "recover_after": LATER,
+                    "severity": Key(read=readers.severity, default=Severity.CRITICAL),
+                    "channels": Key(read=readers.each(readers.text)),
+                    "user": LATER,
+                    "tags": LATER,
+                    "runbook": Key(read=readers.http_url),
+                    "enabled": Key(read=readers.flag, default=True),
+                    "maintenance": LATER,
+                    "artifact": LATER,
+                }
+            )
+        ),
+    }
+)
