@@ -1,0 +1,1 @@
+"""From the outcome files to complete lines."""

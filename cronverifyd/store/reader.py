@@ -1,0 +1,170 @@
+"""The reading side: opened read-only for one look, with a deadline, and closed at once.
+
+A reader that stays open keeps the write-ahead log from being folded in, and it grows without end.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cronverifyd.errors import StateError
+from cronverifyd.model import AlertState, DeliveryRow, Verdict
+from cronverifyd.store.instants import from_us_or_none, to_us
+from cronverifyd.store.rows import (
+    INCIDENT_LIST,
+    RUN_LIST,
+    SLOT_LIST,
+    incident_of,
+    run_of,
+    slot_of,
+    tenure_of,
+)
+from cronverifyd.store.sqlite import DATABASE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from cronverifyd.model import Incident, JudgedSlot, Run, Tenure
+
+_BUSY_TIMEOUT_S = 5.0
+
+
+@contextmanager
+def open_reader(state_dir: Path) -> Iterator[Reader]:
+    """Open the state's database for reading.
+
+    Raises StateError when there is none, or when it cannot be read.
+    """
+    path = state_dir / DATABASE
+    if not path.exists():
+        raise StateError(
+            f"{path}: there is no database: nothing has been verified here yet",
+            remedy="cronverifyd run, or cronverifyd check for a single look",
+        )
+    # Without a -wal file a reader who may not write could not open the database at all.
+    immutable = "" if path.with_name(f"{DATABASE}-wal").exists() else "&immutable=1"
+    try:
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro{immutable}",
+            uri=True,
+            isolation_level=None,
+            timeout=_BUSY_TIMEOUT_S,
+        )
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("BEGIN")  # one moment for all that is asked
+            yield Reader(connection)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        remedy = "run this as the daemon's user, or as root"
+        raise StateError(f"{path}: cannot be read: {error}", remedy=remedy) from error
+
+
+class Reader:
+    """The questions of those who only look."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def tenures(self) -> dict[str, Tenure]:
+        """Return since when each job is owed."""
+        rows = self._db.execute(
+            "SELECT name, schedule, timezone, owed_since_us, cursor_us, active FROM job"
+        )
+        return {row["name"]: tenure_of(row) for row in rows}
+
+    def last_slots(self, job: str, count: int) -> list[JudgedSlot]:
+        """Return a job's newest slots, newest first, pending ones included."""
+        rows = self._db.execute(
+            f"SELECT {SLOT_LIST} FROM slot WHERE job = ? ORDER BY slot_us DESC LIMIT ?",
+            (job, count),
+        )
+        return [slot_of(row) for row in rows]
+
+    def last_due(self, job: str) -> JudgedSlot | None:
+        """Return a job's newest slot that is not pending."""
+        row = self._db.execute(
+            f"SELECT {SLOT_LIST} FROM slot WHERE job = ? AND verdict <> ?"
+            " ORDER BY slot_us DESC LIMIT 1",
+            (job, Verdict.PENDING),
+        ).fetchone()
+        return None if row is None else slot_of(row)
+
+    def last_success(self, job: str) -> datetime | None:
+        """Say when the run ended that made the job's newest good slot good."""
+        row = self._db.execute(
+            "SELECT run FROM slot WHERE job = ? AND verdict IN (?, ?)"
+            " ORDER BY slot_us DESC LIMIT 1",
+            (job, Verdict.OK, Verdict.LATE),
+        ).fetchone()
+        if row is None:
+            return None
+        ended = self._db.execute(
+            "SELECT ended_us FROM run WHERE run = ? AND job = ?", (row["run"], job)
+        ).fetchone()
+        return None if ended is None else from_us_or_none(ended["ended_us"])
+
+    def runs_of(self, job: str, slot: datetime) -> list[Run]:
+        """Return a slot's runs, newest first."""
+        rows = self._db.execute(
+            f"SELECT {RUN_LIST} FROM run WHERE slot_us = ? AND job = ?"
+            " ORDER BY coalesce(started_us, ended_us) DESC",
+            (to_us(slot), job),
+        )
+        return [run_of(row) for row in rows]
+
+    def open_incidents(self) -> dict[str, Incident]:
+        """Return the open incident of every job that has one."""
+        rows = self._db.execute(f"SELECT {INCIDENT_LIST} FROM incident WHERE closed_us IS NULL")
+        return {row["job"]: incident_of(row) for row in rows}
+
+    def last_incident(self, job: str) -> Incident | None:
+        """Return a job's newest incident, open or closed."""
+        row = self._db.execute(
+            f"SELECT {INCIDENT_LIST} FROM incident WHERE job = ? ORDER BY opened_us DESC LIMIT 1",
+            (job,),
+        ).fetchone()
+        return None if row is None else incident_of(row)
+
+    def deliveries(self, incident: str) -> list[DeliveryRow]:
+        """Return what was, or is to be, sent about an incident, in order."""
+        rows = self._db.execute(
+            "SELECT channel, kind, state, tries, sent_us, next_try_us, error FROM outbox"
+            " WHERE incident = ? ORDER BY seq",
+            (incident,),
+        )
+        return [
+            DeliveryRow(
+                channel=row["channel"],
+                kind=row["kind"],
+                state=AlertState(row["state"]),
+                tries=row["tries"],
+                sent_at=from_us_or_none(row["sent_us"]),
+                next_try=from_us_or_none(row["next_try_us"]),
+                error=row["error"],
+            )
+            for row in rows
+        ]
+
+    def rejected(self) -> int:
+        """Count the lines that were not outcomes."""
+        row = self._db.execute("SELECT count FROM counter WHERE name = 'rejected'").fetchone()
+        return 0 if row is None else int(row["count"])
+
+    def undelivered(self) -> int:
+        """Count the messages that reached nobody: those that wait and those that were given up."""
+        row = self._db.execute(
+            "SELECT count(*) FROM outbox WHERE state NOT IN (?, ?)",
+            (AlertState.SENT, AlertState.SUPERSEDED),
+        ).fetchone()
+        return int(row[0])
+
+    def last_delivery(self) -> datetime | None:
+        """Say when a channel last took a message."""
+        row = self._db.execute("SELECT max(sent_us) FROM outbox").fetchone()
+        return from_us_or_none(row[0])

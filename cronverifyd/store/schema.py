@@ -1,0 +1,210 @@
+"""The database's shape: ordered steps, appended and never edited.
+
+Tables hold instants as whole microseconds since 1970 UTC (`…_us`); the views for people and other
+programs show them as RFC 3339 text. Each step and its number are committed together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cronverifyd.errors import StateError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_STEP_1 = (
+    # How far each outcome file was read. A file_id is never used again: ids of runs without one of
+    # their own are made of it.
+    """
+    CREATE TABLE file (
+        file_id INTEGER PRIMARY KEY AUTOINCREMENT,
+        path TEXT NOT NULL,
+        device INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        probe BLOB NOT NULL,
+        looked_us INTEGER NOT NULL,
+        rejected INTEGER NOT NULL DEFAULT 0
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX file_inode ON file (device, inode)",
+    "CREATE TABLE counter (name TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    # Since when a job is owed, and the newest slot that was looked at for its own sake.
+    """
+    CREATE TABLE job (
+        name TEXT PRIMARY KEY,
+        schedule TEXT NOT NULL,
+        timezone TEXT NOT NULL,
+        owed_since_us INTEGER NOT NULL,
+        cursor_us INTEGER NOT NULL,
+        active INTEGER NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE run (
+        run_rowid INTEGER PRIMARY KEY,
+        run TEXT NOT NULL,
+        job TEXT NOT NULL,
+        slot_us INTEGER NOT NULL,
+        started_us INTEGER,
+        ended_us INTEGER,
+        untimed_since_us INTEGER,
+        slot_hint_us INTEGER,
+        run_date TEXT,
+        status TEXT,
+        exit_code INTEGER,
+        signal TEXT,
+        error TEXT,
+        duration_s REAL,
+        cpu_s REAL,
+        max_rss_kb REAL,
+        metrics TEXT,
+        output_tail TEXT,
+        output_bytes INTEGER,
+        output_lines INTEGER,
+        host TEXT,
+        user TEXT,
+        uid INTEGER,
+        pid INTEGER,
+        pid_start INTEGER,
+        wrapper_pid INTEGER,
+        boot TEXT,
+        command TEXT,
+        extra TEXT
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX run_id ON run (run, job)",
+    # (slot, job) and not (job, slot): inserts then go to the end of the index.
+    "CREATE INDEX run_slot ON run (slot_us, job)",
+    "CREATE INDEX run_open ON run (job, started_us) WHERE ended_us IS NULL",
+    """
+    CREATE TABLE slot (
+        job TEXT NOT NULL,
+        slot_us INTEGER NOT NULL,
+        slot TEXT NOT NULL,
+        deadline_us INTEGER NOT NULL,
+        owed INTEGER NOT NULL,
+        verdict TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        until_us INTEGER,
+        run TEXT,
+        decided_us INTEGER NOT NULL,
+        found_late INTEGER NOT NULL,
+        triggered_by TEXT NOT NULL,
+        PRIMARY KEY (job, slot_us)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX slot_until ON slot (until_us) WHERE until_us IS NOT NULL",
+    """
+    CREATE TABLE incident (
+        id TEXT PRIMARY KEY,
+        job TEXT NOT NULL,
+        opened_us INTEGER NOT NULL,
+        first_slot_us INTEGER NOT NULL,
+        last_bad_slot_us INTEGER NOT NULL,
+        slots INTEGER NOT NULL,
+        announced INTEGER NOT NULL,
+        closed_us INTEGER,
+        close_reason TEXT
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX incident_open ON incident (job) WHERE closed_us IS NULL",
+    """
+    CREATE TABLE outbox (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        incident TEXT,
+        job TEXT,
+        kind TEXT NOT NULL,
+        channel TEXT NOT NULL,
+        state TEXT NOT NULL,
+        tries INTEGER NOT NULL DEFAULT 0,
+        created_us INTEGER NOT NULL,
+        next_try_us INTEGER,
+        sent_us INTEGER,
+        receipt TEXT,
+        error TEXT,
+        message TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX outbox_waiting ON outbox (channel, seq) WHERE next_try_us IS NOT NULL",
+    "CREATE INDEX outbox_incident ON outbox (incident)",
+    """
+    CREATE TABLE execution (
+        id TEXT PRIMARY KEY,
+        seen_us INTEGER NOT NULL,
+        answer TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE VIEW slots AS
+    SELECT job, slot, strftime('%Y-%m-%dT%H:%M:%fZ', deadline_us / 1e6, 'unixepoch') AS deadline,
+           verdict, reason, run, owed,
+           strftime('%Y-%m-%dT%H:%M:%fZ', decided_us / 1e6, 'unixepoch') AS decided_at,
+           found_late, triggered_by
+    FROM slot
+    """,
+    """
+    CREATE VIEW runs AS
+    SELECT run, job,
+           (SELECT slot.slot FROM slot WHERE slot.job = run.job AND slot.slot_us = run.slot_us)
+               AS slot,
+           strftime('%Y-%m-%dT%H:%M:%fZ', started_us / 1e6, 'unixepoch') AS started_at,
+           strftime('%Y-%m-%dT%H:%M:%fZ', ended_us / 1e6, 'unixepoch') AS ended_at,
+           status, exit_code, signal, error, duration_s, cpu_s, max_rss_kb, metrics, output_tail,
+           output_bytes, output_lines, host, user, uid, pid, boot, command, extra
+    FROM run
+    """,
+    """
+    CREATE VIEW incidents AS
+    SELECT id, job, strftime('%Y-%m-%dT%H:%M:%fZ', opened_us / 1e6, 'unixepoch') AS since,
+           strftime('%Y-%m-%dT%H:%M:%fZ', first_slot_us / 1e6, 'unixepoch') AS first_slot,
+           strftime('%Y-%m-%dT%H:%M:%fZ', last_bad_slot_us / 1e6, 'unixepoch') AS last_bad_slot,
+           slots, announced,
+           strftime('%Y-%m-%dT%H:%M:%fZ', closed_us / 1e6, 'unixepoch') AS closed_at,
+           close_reason
+    FROM incident
+    """,
+    """
+    CREATE VIEW alerts AS
+    SELECT id, incident, job, kind, channel, state, tries,
+           strftime('%Y-%m-%dT%H:%M:%fZ', next_try_us / 1e6, 'unixepoch') AS next_try,
+           strftime('%Y-%m-%dT%H:%M:%fZ', sent_us / 1e6, 'unixepoch') AS sent_at,
+           error
+    FROM outbox
+    """,
+    # A row a slot, with its deciding run, in the columns of the tutorial's table of that name.
+    """
+    CREATE VIEW cron_outcomes AS
+    SELECT coalesce(run.run_rowid, 0) AS id, slot.job AS job_name,
+           substr(slot.slot, 1, 10) AS run_date,
+           strftime('%Y-%m-%dT%H:%M:%fZ', run.ended_us / 1e6, 'unixepoch') AS completed_at,
+           coalesce(run.status, slot.verdict) AS status,
+           run.error AS error_message
+    FROM slot LEFT JOIN run ON run.run = slot.run AND run.job = slot.job
+    """,
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_STEP_1,)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a database to the newest shape, one transaction a step.
+
+    Raises StateError for a database that a newer version has written.
+    """
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(STEPS):
+        message = f"the database has version {version}, this program knows {len(STEPS)}"
+        raise StateError(message, remedy="install the newer cronverifyd again")
+    for number in range(version, len(STEPS)):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in STEPS[number]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")

@@ -1,0 +1,274 @@
+"""The writing side of the mirror: one connection, one short method a question.
+
+The main thread has the only writing connection of the whole system: SQLite up to 3.51.2 can corrupt
+a WAL database when two connections write or checkpoint at once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from cronverifyd.errors import StateError
+from cronverifyd.model import Mark, Verdict
+from cronverifyd.store.instants import from_us, to_us
+from cronverifyd.store.journal import Journal
+from cronverifyd.store.outbox import Outbox
+from cronverifyd.store.rows import (
+    INCIDENT_COLUMNS,
+    INCIDENT_LIST,
+    RUN_COLUMNS,
+    RUN_LIST,
+    SLOT_COLUMNS,
+    SLOT_LIST,
+    incident_of,
+    incident_row,
+    run_of,
+    run_row,
+    slot_of,
+    slot_row,
+    tenure_of,
+)
+from cronverifyd.store.schema import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from cronverifyd.model import Incident, JudgedSlot, Run, Tenure
+
+DATABASE = "cronverifyd.sqlite3"
+JOURNAL = "journal.jsonl"
+_KEEP_EXECUTIONS = timedelta(hours=1)
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+_SAVE_RUN = (
+    f"INSERT INTO run ({RUN_LIST}) VALUES ({_marks(len(RUN_COLUMNS))})"
+    " ON CONFLICT (run, job) DO UPDATE SET "
+    + ", ".join(f"{c} = excluded.{c}" for c in RUN_COLUMNS if c not in {"run", "job"})
+)
+_SAVE_SLOT = f"INSERT OR REPLACE INTO slot ({SLOT_LIST}) VALUES ({_marks(len(SLOT_COLUMNS))})"
+_SAVE_INCIDENT = (
+    f"INSERT INTO incident ({INCIDENT_LIST}) VALUES ({_marks(len(INCIDENT_COLUMNS))})"
+    " ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{c} = excluded.{c}" for c in INCIDENT_COLUMNS if c not in {"id", "job"})
+)
+
+
+class Store:
+    """The database and the journal of one state folder, open for writing."""
+
+    def __init__(self, state_dir: Path) -> None:
+        path = state_dir / DATABASE
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA cache_size = -8192")
+            migrate(self._db)
+            self._journal = Journal(state_dir / JOURNAL)
+        except (sqlite3.Error, OSError) as error:
+            message = f"{path}: cannot be opened for writing: {error}"
+            raise StateError(
+                message, remedy=f"ls -ld {state_dir}; the daemon's user must own it"
+            ) from error
+        self._notes: list[dict[str, Any]] = []
+        self.outbox = Outbox(self._db)
+
+    def close(self) -> None:
+        """Close both; the write-ahead log is folded into the database."""
+        self._db.close()
+        self._journal.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Keep all that is written inside, or nothing; what was noted goes to the journal first."""
+        self._db.execute("BEGIN IMMEDIATE")
+        self._notes.clear()
+        try:
+            yield
+            self._journal.append(self._notes)
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def note(self, kind: str, now: datetime, **facts: Any) -> None:
+        """Write into the journal, with the transaction, what no outcome file can say."""
+        self._notes.append({"at": now, "kind": kind, **facts})
+
+    # ---- outcome files ----------------------------------------------------------------------
+
+    def marks(self) -> list[Mark]:
+        """Return how far each file was read."""
+        rows = self._db.execute(
+            "SELECT file_id, path, device, inode, position, probe, looked_us FROM file"
+        )
+        return [
+            Mark(
+                path=row["path"],
+                device=row["device"],
+                inode=row["inode"],
+                position=row["position"],
+                probe=row["probe"],
+                looked_at=from_us(row["looked_us"]),
+                file_id=row["file_id"],
+            )
+            for row in rows
+        ]
+
+    def save_mark(self, mark: Mark) -> Mark:
+        """Keep a mark; a file that is new gets its number, and takes the place of its inode."""
+        if mark.file_id is not None:
+            self._db.execute(
+                "UPDATE file SET path = ?, position = ?, probe = ?, looked_us = ?"
+                " WHERE file_id = ?",
+                (mark.path, mark.position, mark.probe, to_us(mark.looked_at), mark.file_id),
+            )
+            return mark
+        self._db.execute("DELETE FROM file WHERE device = ? AND inode = ?", mark.key)
+        cursor = self._db.execute(
+            "INSERT INTO file (path, device, inode, position, probe, looked_us)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (mark.path, *mark.key, mark.position, mark.probe, to_us(mark.looked_at)),
+        )
+        return replace(mark, file_id=cursor.lastrowid)
+
+    def count_rejected(self, file_id: int, lines: int) -> bool:
+        """Count rejected lines of a file; True if they are its first."""
+        self._db.execute(
+            "INSERT INTO counter (name, count) VALUES ('rejected', ?)"
+            " ON CONFLICT (name) DO UPDATE SET count = count + excluded.count",
+            (lines,),
+        )
+        row = self._db.execute(
+            "UPDATE file SET rejected = rejected + ? WHERE file_id = ? RETURNING rejected",
+            (lines, file_id),
+        ).fetchone()
+        return bool(row["rejected"] == lines)
+
+    # ---- jobs -------------------------------------------------------------------------------
+
+    def tenures(self) -> dict[str, Tenure]:
+        """Return every job that ever stood in the configuration."""
+        rows = self._db.execute(
+            "SELECT name, schedule, timezone, owed_since_us, cursor_us, active FROM job"
+        )
+        return {row["name"]: tenure_of(row) for row in rows}
+
+    def save_tenure(self, tenure: Tenure) -> None:
+        """Keep since when a job is owed, and its cursor."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO job"
+            " (name, schedule, timezone, owed_since_us, cursor_us, active)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                tenure.job,
+                tenure.schedule,
+                tenure.timezone,
+                to_us(tenure.owed_since),
+                to_us(tenure.cursor),
+                tenure.active,
+            ),
+        )
+
+    # ---- runs -------------------------------------------------------------------------------
+
+    def run(self, job: str, run_id: str) -> tuple[Run, datetime] | None:
+        """Return a run and the slot that it belongs to."""
+        row = self._db.execute(
+            f"SELECT {RUN_LIST} FROM run WHERE run = ? AND job = ?", (run_id, job)
+        ).fetchone()
+        return None if row is None else (run_of(row), from_us(row["slot_us"]))
+
+    def open_run_without_id(self, job: str) -> str | None:
+        """Return the id that we gave to the job's newest open run whose writer gave it none."""
+        row = self._db.execute(
+            "SELECT run FROM run WHERE job = ? AND ended_us IS NULL AND run GLOB '~*'"
+            " ORDER BY started_us DESC LIMIT 1",
+            (job,),
+        ).fetchone()
+        return None if row is None else str(row["run"])
+
+    def runs_of(self, job: str, slot: datetime) -> list[Run]:
+        """Return the runs that belong to a slot."""
+        rows = self._db.execute(
+            f"SELECT {RUN_LIST} FROM run WHERE slot_us = ? AND job = ?", (to_us(slot), job)
+        )
+        return [run_of(row) for row in rows]
+
+    def save_run(self, run: Run, slot: datetime) -> None:
+        """Keep a run and the slot that it belongs to."""
+        self._db.execute(_SAVE_RUN, run_row(run, slot))
+
+    # ---- slots ------------------------------------------------------------------------------
+
+    def slot(self, job: str, at: datetime) -> JudgedSlot | None:
+        """Return a slot that was judged before."""
+        row = self._db.execute(
+            f"SELECT {SLOT_LIST} FROM slot WHERE job = ? AND slot_us = ?", (job, to_us(at))
+        ).fetchone()
+        return None if row is None else slot_of(row)
+
+    def last_due(self, job: str) -> JudgedSlot | None:
+        """Return the job's newest slot that is not pending."""
+        row = self._db.execute(
+            f"SELECT {SLOT_LIST} FROM slot WHERE job = ? AND verdict <> ?"
+            " ORDER BY slot_us DESC LIMIT 1",
+            (job, Verdict.PENDING),
+        ).fetchone()
+        return None if row is None else slot_of(row)
+
+    def undecided(self) -> list[JudgedSlot]:
+        """Return all slots whose verdict time alone may change."""
+        rows = self._db.execute(
+            f"SELECT {SLOT_LIST} FROM slot WHERE until_us IS NOT NULL ORDER BY until_us"
+        )
+        return [slot_of(row) for row in rows]
+
+    def save_slot(self, judged: JudgedSlot) -> None:
+        """Keep a slot's judgment in the place of the one before."""
+        self._db.execute(_SAVE_SLOT, slot_row(judged))
+
+    def drop_slot(self, job: str, at: datetime) -> None:
+        """Forget a slot that was never owed and whose run turned out to belong elsewhere."""
+        self._db.execute("DELETE FROM slot WHERE job = ? AND slot_us = ?", (job, to_us(at)))
+
+    # ---- incidents --------------------------------------------------------------------------
+
+    def open_incidents(self) -> dict[str, Incident]:
+        """Return the open incident of every job that has one."""
+        rows = self._db.execute(f"SELECT {INCIDENT_LIST} FROM incident WHERE closed_us IS NULL")
+        return {row["job"]: incident_of(row) for row in rows}
+
+    def save_incident(self, incident: Incident) -> None:
+        """Keep an incident."""
+        self._db.execute(_SAVE_INCIDENT, incident_row(incident))
+
+    # ---- executions -------------------------------------------------------------------------
+
+    def execution_answer(self, execution: str, since: datetime) -> str | None:
+        """Return the first answer to an execution that was seen not before `since`."""
+        row = self._db.execute(
+            "SELECT answer FROM execution WHERE id = ? AND seen_us >= ?", (execution, to_us(since))
+        ).fetchone()
+        return None if row is None else str(row["answer"])
+
+    def save_execution(self, execution: str, answer: str, now: datetime) -> None:
+        """Keep the first answer to an execution; forget those that nobody may repeat any more."""
+        self._db.execute(
+            "DELETE FROM execution WHERE seen_us < ?", (to_us(now - _KEEP_EXECUTIONS),)
+        )
+        self._db.execute(
+            "INSERT OR REPLACE INTO execution (id, seen_us, answer) VALUES (?, ?, ?)",
+            (execution, to_us(now), answer),
+        )
