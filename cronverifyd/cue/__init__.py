@@ -1,0 +1,1 @@
+"""CueAPI, the scheduling service off the host."""

@@ -1,0 +1,136 @@
+"""Post a message to a web address that is a secret, and say what came of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from cronverifyd.model import Delivery, DeliveryResult
+from cronverifyd.tell.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+# To connect (a little more than TCP's 3 s retransmission, as requests advises), and between two
+# reads.
+TIMEOUTS_S = (3.05, 10.0)
+
+# Slack answers with a word such as `ok` or `invalid_payload`; others with a page.
+_ANSWER_BYTES = 1_024
+_ANSWER_CHARACTERS = 80
+
+# Tries go on for 24 hours; a channel cannot put one off beyond that.
+_LONGEST_WAIT_S = 86_400.0
+
+
+class Session(requests.Session):
+    """A session that neither follows nor reads redirects.
+
+    With `allow_redirects=False` alone, requests still parses `Location` and raises ValueError at a
+    bad one.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Say that there is none."""
+
+
+class Postbox:
+    """One web address. It is a secret: no Delivery bears more of it than the host's name."""
+
+    def __init__(
+        self, url: str, session: Callable[[], requests.Session], timeouts_s: tuple[float, float]
+    ) -> None:
+        self._url = url
+        self._host = urlsplit(url).hostname or ""
+        self._session = session
+        self._timeouts_s = timeouts_s
+
+    def post(self, body: Mapping[str, Any]) -> Delivery:
+        """Send JSON and say what came of it; raise nothing.
+
+        A connection a message: the far end closes idle ones, and messages are rare. The
+        environment's proxies and CA bundle serve all hosts but this one, which no proxy reaches.
+        """
+        try:
+            with self._session() as session:
+                session.trust_env = not _loopback(self._host)
+                return self._post(session, body)
+        except (OSError, HTTPError) as error:
+            return self._failed(error)
+
+    def _post(self, session: requests.Session, body: Mapping[str, Any]) -> Delivery:
+        with session.post(
+            self._url, json=body, timeout=self._timeouts_s, allow_redirects=False, stream=True
+        ) as response:
+            return self._delivery(response)
+
+    def _delivery(self, response: requests.Response) -> Delivery:
+        status, word = response.status_code, self._word(response)
+        if 200 <= status < 300:
+            return Delivery(result=DeliveryResult.SENT, receipt=word)
+        error = f"{self._host} answered {status} {word}".rstrip()
+        if status == 429 or status >= 500:
+            wait_s = retry_after(response.headers)
+            return Delivery(result=DeliveryResult.RETRY, error=error, retry_after_s=wait_s)
+        return Delivery(result=DeliveryResult.REFUSED, error=error)
+
+    def _word(self, response: requests.Response) -> str:
+        """Read the beginning of the answer; the status holds even where the answer breaks off."""
+        try:
+            first: bytes = next(response.iter_content(_ANSWER_BYTES), b"")
+        except requests.RequestException:
+            return ""
+        return one_line(self._without_secret(first.decode("utf-8", "replace")), _ANSWER_CHARACTERS)
+
+    def _without_secret(self, text: str) -> str:
+        """Take the address out of a page such as "/services/… was not found"."""
+        path = urlsplit(self._url).path
+        for secret in (self._url, path, path.rpartition("/")[2]):
+            if len(secret) > 1:
+                text = text.replace(secret, "[redacted]")
+        return text
+
+    def _failed(self, error: Exception) -> Delivery:
+        """Name the kind of error: the libraries put the whole address into their own words."""
+        kind = type(error).__name__
+        if isinstance(error, ValueError):  # InvalidURL, InvalidSchema …: no later try helps
+            return Delivery(result=DeliveryResult.REFUSED, error=f"the URL cannot be used ({kind})")
+        cause = next(_system_words(error), None)
+        words = f"{kind} at {self._host}"
+        return Delivery(result=DeliveryResult.RETRY, error=f"{words}: {cause}" if cause else words)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Say how many seconds `Retry-After` asks for (RFC 9110, 10.2.3), or None.
+
+    An HTTP date counts from the answer's own `Date`: the two clocks need not agree.
+    """
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text), _LONGEST_WAIT_S)
+    try:
+        until, date = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("Date", ""))
+        return min(max((until - date).total_seconds(), 0.0), _LONGEST_WAIT_S)
+    except (ValueError, TypeError):
+        return None
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _system_words(error: BaseException) -> Iterator[str]:
+    """Walk down the chain of causes to the system's own words, which bear no address."""
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, OSError) and below.errno is not None and below.strerror:
+            yield below.strerror
+        below = below.__cause__ or below.__context__

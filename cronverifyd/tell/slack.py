@@ -1,0 +1,119 @@
+"""Slack, and whatever else takes the messages of its incoming webhooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cronverifyd.model import Severity
+from cronverifyd.tell.post import TIMEOUTS_S, Postbox, Session
+from cronverifyd.tell.story import story_of
+from cronverifyd.tell.text import one_line, slack, slack_end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import requests
+
+    from cronverifyd.model import Alert, Delivery, Notice
+    from cronverifyd.tell.story import Fact, Story
+
+# Block Kit: 150 characters in a header, 3,000 in a section's text. Ours stay far below.
+_HEADER = 150
+_FACT = 600
+_QUOTE = 2_400
+
+_SIGNS = {
+    Severity.CRITICAL: "\N{LARGE RED CIRCLE}",
+    Severity.WARNING: "\N{LARGE ORANGE CIRCLE}",
+    Severity.INFO: "\N{LARGE BLUE CIRCLE}",
+}
+_GOOD = "\N{WHITE HEAVY CHECK MARK}"
+
+
+def render(message: Alert | Notice) -> dict[str, Any]:
+    """Make the body of a POST to an incoming webhook.
+
+    `text` is what a phone's notification shows; the blocks are the message. Blocks stand at the top
+    level, not in a coloured attachment: Slack may fold attachments, and the sign in the header
+    shows as well in a notification.
+    """
+    story = story_of(message)
+    return {
+        "text": f"{_sign(story)} {slack(story.sentence, _FACT)}",
+        "unfurl_links": False,
+        "unfurl_media": False,
+        "blocks": list(_blocks(story)),
+    }
+
+
+def _blocks(story: Story) -> Iterator[dict[str, Any]]:
+    yield _header(story)
+    if story.facts:
+        yield _section("\n".join(_fact(fact) for fact in story.facts))
+    if story.quote:
+        yield _section(f"```\n{slack_end(story.quote, _QUOTE)}\n```")
+    if further := "\n".join(_further(story)):
+        yield _section(further)
+    yield _context(" · ".join(slack(note, _FACT) for note in story.notes))
+
+
+def _sign(story: Story) -> str:
+    return _GOOD if story.good else _SIGNS[story.severity]
+
+
+def _header(story: Story) -> dict[str, Any]:
+    text = slack(f"{_sign(story)} {story.title}", _HEADER)
+    return {"type": "header", "text": {"type": "plain_text", "text": text}}
+
+
+def _fact(fact: Fact) -> str:
+    return f"*{fact.label}:* {slack(fact.text, _FACT)}"
+
+
+def _further(story: Story) -> Iterator[str]:
+    yield from (_fact(fact) for fact in story.course)
+    if story.command:
+        yield f"*Look:* `{slack(story.command, _FACT)}`"
+    if story.runbook:
+        yield f"*Runbook:* {_link(story.runbook)}"
+
+
+def _link(address: str) -> str:
+    """Make the operator's own address a link; in Slack's links `|` begins the words to show."""
+    flat = one_line(address, _FACT)
+    if flat != address or not address.startswith(("https://", "http://")):
+        return slack(flat, _FACT)
+    for char, code in {"&": "&amp;", "<": "%3C", ">": "%3E", "|": "%7C", "`": "%60"}.items():
+        address = address.replace(char, code)
+    return f"<{address}>"
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": _mrkdwn(text)}
+
+
+def _context(text: str) -> dict[str, Any]:
+    return {"type": "context", "elements": [_mrkdwn(text)]}
+
+
+def _mrkdwn(text: str) -> dict[str, Any]:
+    """Make a text object in which Slack looks for no addresses, channels or mentions by itself."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+class SlackSender:
+    """One incoming webhook."""
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        session: Callable[[], requests.Session] = Session,
+        timeouts_s: tuple[float, float] = TIMEOUTS_S,
+    ) -> None:
+        self.name = name
+        self._postbox = Postbox(url, session, timeouts_s)
+
+    def send(self, message: Alert | Notice) -> Delivery:
+        """Post one message and say what came of it; raise nothing."""
+        return self._postbox.post(render(message))

@@ -1,0 +1,1 @@
+"""The HTTP listeners and the control socket."""
