@@ -1,0 +1,64 @@
+"""From a configuration to an engine and its senders."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from cronverifyd.config.secrets import resolve
+from cronverifyd.engine.engine import Engine
+from cronverifyd.engine.scope import Scope
+from cronverifyd.intake.tail import Tail
+from cronverifyd.store.sqlite import Store
+from cronverifyd.tell.senders import build as build_sender
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TextIO
+
+    from cronverifyd.config.pieces import Config
+    from cronverifyd.model import Alert, Notice, Sender
+
+
+def senders(config: Config, console: TextIO) -> dict[str, Sender]:
+    """Make a sender for each channel. `console`: where the channels of that kind write.
+
+    Raises ConfigError for a secret that cannot be found.
+    """
+    return {
+        name: build_sender(
+            channel, resolve(channel.url, os.environ) if channel.url else None, console
+        )
+        for name, channel in config.channels.items()
+    }
+
+
+def scope(config: Config) -> Scope:
+    """Cut out the engine's part of the configuration."""
+    waits = config.cueapi.transport != "off"
+    return Scope(
+        jobs=config.jobs,
+        channels=config.channels,
+        default_route=config.route,
+        instance=config.daemon.instance,
+        state_dir=config.daemon.state_dir,
+        fallback=timedelta(seconds=config.cueapi.fallback_after_s if waits else 0),
+    )
+
+
+@contextmanager
+def engine(
+    config: Config, hand_over: Callable[[str, str, Alert | Notice], None]
+) -> Iterator[tuple[Engine, Tail]]:
+    """Open the store and the outcome files; the caller holds the state folder."""
+    store = Store(config.daemon.state_dir)
+    try:
+        tail = Tail(config.daemon.outcomes, store.marks())
+        try:
+            yield Engine(scope(config), store, tail, hand_over), tail
+        finally:
+            tail.close()
+    finally:
+        store.close()

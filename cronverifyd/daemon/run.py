@@ -1,0 +1,253 @@
+"""The daemon: one loop in the main thread, and the doorbells around it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from cronverifyd import state
+from cronverifyd.config.load import load
+from cronverifyd.config.secrets import resolve
+from cronverifyd.daemon import build
+from cronverifyd.daemon.bell import Bell
+from cronverifyd.daemon.clock import read_clock
+from cronverifyd.daemon.couriers import Couriers
+from cronverifyd.daemon.timer import TICK_S, Timer
+from cronverifyd.daemon.watch import Watch
+from cronverifyd.errors import ConfigError, CronverifydError, StateError, UnavailableError
+from cronverifyd.model import Delivered, Notice, NoticeKind, Severity, TriggeredBy
+from cronverifyd.systemd import Supervisor
+from cronverifyd.web import control, trigger
+from cronverifyd.web.doors import Doors
+from cronverifyd.web.server import Server
+from cronverifyd.web.sockets import bind_tcp, bind_unix
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cronverifyd.config.pieces import Config
+    from cronverifyd.daemon.bell import Envelope
+    from cronverifyd.engine.engine import Engine
+    from cronverifyd.intake.tail import Tail
+
+log = logging.getLogger(__name__)
+
+_SILENCE_S = 4.0 * TICK_S
+_EDIT_SETTLES_S = 1.0
+
+# A clean stop takes less than 2 s in all.
+_COURIERS_STOP_WITHIN_S = 0.8
+_WATCH_STOPS_WITHIN_S = 0.3
+_SERVER_STOPS_WITHIN_S = 0.3
+
+
+class Order(Enum):
+    """What the daemon is told to do with itself."""
+
+    STOP = auto()
+    RELOAD = auto()
+    DIE = auto()
+
+
+def run(config_path: Path) -> None:
+    """Run until SIGTERM or SIGINT; SIGHUP or an edited file brings a new configuration into force.
+
+    Raises ConfigError, LockedError or StateError for what keeps it from running.
+    """
+    os.umask(0o077)
+    bell = Bell()
+    _handle_signals(bell)
+    edition = _edition(config_path)
+    life: Life | None = Life(load(config_path), edition, bell)
+    while life is not None:
+        with state.hold(life.config.daemon.state_dir):
+            life = life.live()
+    log.info("stopped")
+
+
+def _handle_signals(bell: Bell) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: bell.put(Order.STOP))
+    signal.signal(signal.SIGHUP, lambda *_: bell.put(Order.RELOAD))
+
+
+class Life:
+    """One life of the daemon, under one configuration.
+
+    `edition`: what the configuration file looked like before it was read.
+    """
+
+    def __init__(self, config: Config, edition: Edition, bell: Bell) -> None:
+        self.config = config
+        self._edition = edition
+        self._bell = bell
+        self._timer = Timer(bell)
+        self._watch = Watch(bell)
+        self._supervisor = Supervisor(os.environ)
+        self._deaths: list[Exception] = []
+
+    def live(self) -> Life | None:
+        """Serve until told to stop (None), or until a new configuration is in force (its life)."""
+        for warning in self.config.warnings:
+            log.warning("%s", warning)
+        couriers = Couriers(build.senders(self.config, sys.stdout), self._bell.put)
+        with ExitStack() as stack:
+            engine, tail = stack.enter_context(build.engine(self.config, couriers.hand_over))
+            stack.callback(self._settle_rest, engine)
+            for server in self._servers():
+                stack.callback(server.stop, _SERVER_STOPS_WITHIN_S)
+                server.start()
+            stack.callback(self._stop_couriers, couriers)
+            couriers.start()
+            stack.callback(self._watch.stop, _WATCH_STOPS_WITHIN_S)
+            self._watch.start()
+            stack.callback(self._timer.stop)
+            self._timer.start()
+            engine.begin(read_clock())
+            self._bell.ring(TriggeredBy.START)
+            return self._loop(engine, tail)
+
+    def _loop(self, engine: Engine, tail: Tail) -> Life | None:
+        ready = False
+        while True:
+            envelope = self._bell.take(_SILENCE_S)
+            if envelope.message is Order.STOP:
+                self._supervisor.tell("STOPPING=1")
+                return None
+            if envelope.message is Order.DIE:
+                raise StateError(f"a thread died: {self._deaths[0]}") from self._deaths[0]
+            if envelope.message is Order.RELOAD:
+                next_life = self._reload(engine, asked=True)
+            else:
+                ready = self._turn(engine, tail, envelope) and (ready or self._ready())
+                next_life = self._reload(engine, asked=False)
+            if next_life is not None:
+                return next_life
+
+    def _turn(self, engine: Engine, tail: Tail, envelope: Envelope) -> bool:
+        """Do one message's unit of work; False if it failed."""
+        if envelope.reply is not None and not envelope.reply.set_running_or_notify_cancel():
+            return True  # nobody waits for the answer any more
+        try:
+            answer = engine.handle(envelope.message, read_clock())  # type: ignore[arg-type]
+        except CronverifydError as error:
+            if envelope.reply is not None:
+                envelope.reply.set_exception(error)
+            return True
+        except Exception as error:
+            # The loop's edge: a full disk or a bad row must not end the watch over other jobs.
+            log.exception("unit of work failed message=%s", type(envelope.message).__name__)
+            if envelope.reply is not None:
+                envelope.reply.set_exception(UnavailableError(f"could not judge now: {error}"))
+            return False
+        if envelope.reply is not None and answer is not None:
+            envelope.reply.set_result(answer)
+        if engine.backlog:
+            self._bell.ring(TriggeredBy.FILE)
+        self._watch.follow(tail.folders() | {self.config.path.absolute().parent})
+        self._timer.ring_at(engine.next_moment())
+        self._bell.turned()
+        self._supervisor.tell("WATCHDOG=1")
+        return True
+
+    def _ready(self) -> bool:
+        """Say, once, that everything written before the start has been read and judged."""
+        trigger_at = self.config.listen.trigger
+        watched = sum(job.enabled for job in self.config.jobs.values())
+        where = "nowhere" if trigger_at is None else "{}:{}".format(*trigger_at)
+        log.info("ready jobs=%d trigger=%s state=%s", watched, where, self.config.daemon.state_dir)
+        self._supervisor.tell(f"READY=1\nSTATUS=watching {watched} jobs")
+        return True
+
+    def _servers(self) -> list[Server]:
+        """Bind the doors. Raises ConfigError for a port that cannot be had."""
+        control_path = self.config.daemon.state_dir / state.CONTROL_SOCKET
+        doors = [("control", control.create_app(self._bell), bind_unix(control_path))]
+        if self.config.listen.trigger is not None:
+            app = trigger.create_app(self._bell, self._doors(), read_clock)
+            doors.append(("trigger", app, bind_tcp(*self.config.listen.trigger)))
+        return [Server(name, app, listener, self._die) for name, app, listener in doors]
+
+    def _doors(self) -> Doors:
+        cueapi = self.config.cueapi
+        signing = tuple(resolve(secret, os.environ) for secret in cueapi.signing_secrets)
+        shared = resolve(cueapi.shared_secret, os.environ) if cueapi.shared_secret else None
+        if not signing and shared is None:
+            shared, made = state.trigger_secret(self.config.daemon.state_dir)
+            if made:
+                path = self.config.daemon.state_dir / state.TRIGGER_SECRET
+                log.warning("no secret is configured for the trigger: made one, see %s", path)
+        return Doors(signing, shared)
+
+    def _die(self, error: Exception) -> None:
+        self._deaths.append(error)
+        self._bell.put(Order.DIE)
+
+    def _reload(self, engine: Engine, *, asked: bool) -> Life | None:
+        """Read an edited configuration; None where nothing changed or the new one is broken.
+
+        A broken one leaves the old one in force, and is told.
+        """
+        edition = _edition(self.config.path)
+        if not asked and (edition == self._edition or not _settled(edition)):
+            return None
+        self._edition = edition
+        try:
+            config = load(self.config.path)
+            build.senders(config, sys.stdout)
+        except ConfigError as error:
+            log.error("configuration not reloaded: %s", error)  # noqa: TRY400 (a user's mistake)
+            engine.notify(self._broken(error), read_clock())
+            return None
+        log.info("configuration reloaded path=%s", config.path)
+        return Life(config, edition, self._bell)
+
+    def _broken(self, error: ConfigError) -> Notice:
+        digest = hashlib.blake2b(str(error).encode(), digest_size=8).hexdigest()
+        return Notice(
+            id=f"config-{digest}-{self._edition}",
+            kind=NoticeKind.CONFIG,
+            instance=self.config.daemon.instance,
+            severity=Severity.WARNING,
+            title=f"{self.config.path} is broken; the configuration before it stays in force",
+            text=str(error),
+            remedy=f"mend it; cronverifyd config check --config {self.config.path} lists all",
+            created_at=read_clock(),
+        )
+
+    def _stop_couriers(self, couriers: Couriers) -> None:
+        for channel in couriers.stop(_COURIERS_STOP_WITHIN_S):
+            log.warning("did not stop in time channel=%s hint=it is told again later", channel)
+
+    def _settle_rest(self, engine: Engine) -> None:
+        """Record what the couriers reported last, and let go of those who wait for an answer."""
+        for envelope in self._bell.drain():
+            if isinstance(envelope.message, Delivered):
+                engine.settle(envelope.message, read_clock())
+            elif envelope.reply is not None:
+                envelope.reply.set_exception(UnavailableError("the daemon is stopping"))
+            elif isinstance(envelope.message, Order):
+                self._bell.put(envelope.message)
+
+
+Edition = tuple[int, int, int] | None
+
+
+def _edition(path: Path) -> Edition:
+    """Tell one edition of a file from another; None when it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _settled(edition: Edition) -> bool:
+    """Say whether an edit is over: editors write a file in several steps."""
+    return edition is None or read_clock().timestamp() - edition[0] / 1e9 > _EDIT_SETTLES_S

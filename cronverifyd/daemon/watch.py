@@ -1,0 +1,93 @@
+"""Watch folders through inotify (watchdog); the handler only rings.
+
+What the kernel says here is never needed: the timer's tick looks at the files too. watchdog can go
+deaf (a folder deleted and made again) or lose events (a queue overflow) without a word.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watchdog.events import (
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+
+from cronverifyd.model import TriggeredBy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cronverifyd.daemon.bell import Bell
+
+_EVENTS: list[type[FileSystemEvent]] = [
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileDeletedEvent,
+    FileClosedEvent,
+]
+_OURS = ("cronverifyd.sqlite3", "journal.jsonl", "rejected.jsonl", "lock", "control.sock")
+"""What we write ourselves into the state folder: to look because of it would never end."""
+
+
+class Watch:
+    """Rings the bell when something happens in the folders that it follows."""
+
+    def __init__(self, bell: Bell) -> None:
+        self._observer = Observer()
+        self._handler = _Ringer(bell)
+        self._followed: dict[Path, int] = {}
+
+    def start(self) -> None:
+        """Start to listen."""
+        self._observer.start()
+
+    def follow(self, folders: Iterable[Path]) -> None:
+        """Follow these folders and no others; one that was made anew is followed anew."""
+        wanted = dict(_inodes(folders))
+        if wanted == self._followed:
+            return
+        self._observer.unschedule_all()
+        self._followed = {}
+        for folder, inode in wanted.items():
+            try:
+                self._observer.schedule(self._handler, str(folder), event_filter=_EVENTS)
+            except OSError:
+                continue  # gone, or no inotify watches left: the tick sees its files all the same
+            self._followed[folder] = inode
+
+    def alive(self) -> bool:
+        """Say whether the observer's thread still runs."""
+        return self._observer.is_alive()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Stop; False if that took longer than `timeout_s`."""
+        self._observer.stop()
+        self._observer.join(timeout_s)
+        return not self._observer.is_alive()
+
+
+class _Ringer(FileSystemEventHandler):
+    def __init__(self, bell: Bell) -> None:
+        self._bell = bell
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        names = [Path(str(path)).name for path in (event.src_path, event.dest_path) if path]
+        if not all(name.startswith(_OURS) for name in names):
+            self._bell.ring(TriggeredBy.FILE)
+
+
+def _inodes(folders: Iterable[Path]) -> Iterable[tuple[Path, int]]:
+    for folder in sorted(folders):
+        try:
+            yield folder, folder.stat().st_ino
+        except OSError:
+            continue

@@ -1,0 +1,1 @@
+"""What happens between a doorbell and a commit. Owns no thread and no clock."""

@@ -1,0 +1,215 @@
+"""One message, one unit of work: read, judge, keep, tell."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cronverifyd.engine.ingest import Ingest
+from cronverifyd.engine.verdicts import Verdicts
+from cronverifyd.errors import UnknownJobError
+from cronverifyd.model import (
+    Alert,
+    AlertState,
+    BadJob,
+    Delivered,
+    Look,
+    Notice,
+    TriggeredBy,
+    Verified,
+    Verify,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from cronverifyd.engine.scope import Scope
+    from cronverifyd.intake.tail import Tail
+    from cronverifyd.store.sqlite import Store
+
+REPLAY_WINDOW = timedelta(seconds=300)
+"""For so long an execution that is known gets its first answer (CueAPI signs for ±300 s)."""
+
+_BLOCKS_A_TURN = 16
+
+
+class Engine:
+    """All that happens between a doorbell and a commit.
+
+    `hand_over(channel, row, message)` gives a message to the channel's sender; what comes of it is
+    reported by a `Delivered`.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        store: Store,
+        tail: Tail,
+        hand_over: Callable[[str, str, Alert | Notice], None],
+    ) -> None:
+        self._scope = scope
+        self._store = store
+        self._tail = tail
+        self._hand_over = hand_over
+        self._verdicts = Verdicts(scope, store)
+        self._ingest = Ingest(scope, store, self._verdicts)
+        self._busy: set[str] = set()
+        self._unsettled: list[Delivered] = []
+        self.backlog = False
+        """True when the last look stopped before the end of the files: look again at once."""
+
+    def begin(self, now: datetime) -> None:
+        """Bring the state in line with the configuration, and go on where a process stopped."""
+        with self._store.transaction():
+            self._verdicts.begin(now)
+            self._store.outbox.recover(now)
+            for channel in self._store.outbox.next_tries().keys() - self._scope.channels.keys():
+                self._store.outbox.bury(channel, "the channel left the configuration")
+        self._verdicts.remember()
+
+    def handle(self, message: Look | Verify | Delivered, now: datetime) -> Verified | None:
+        """Do the unit of work that a message asks for; only Verify is answered.
+
+        Raises UnknownJobError for a Verify of a job that nobody watches.
+        """
+        if isinstance(message, Delivered):
+            self.settle(message, now)
+        elif isinstance(message, Verify):
+            return self._verify(message, now)
+        else:
+            self._look(message.triggered_by, now, frozenset())
+        self.dispatch(now)
+        return None
+
+    def settle(self, message: Delivered, now: datetime) -> None:
+        """Record what came of an attempt to send; what cannot be recorded is kept for later."""
+        self._unsettled.append(message)
+        self._settle_all(now)
+
+    def next_moment(self) -> datetime | None:
+        """Say when the engine wants to be rung next, or None."""
+        moments = [
+            at
+            for channel, at in self._store.outbox.next_tries().items()
+            if channel in self._scope.channels and channel not in self._busy
+        ]
+        if (deadline := self._verdicts.deadlines.next()) is not None:
+            moments.append(deadline)
+        return min(moments, default=None)
+
+    def notify(self, notice: Notice, now: datetime) -> None:
+        """Tell the default route something about the installation."""
+        with self._unit():
+            self._verdicts.tell(notice)
+        self.dispatch(now)
+
+    def dispatch(self, now: datetime) -> None:
+        """Give each idle channel its next message."""
+        self._settle_all(now)
+        due = {c for c, at in self._store.outbox.next_tries().items() if at <= now}
+        for channel in sorted((due & self._scope.channels.keys()) - self._busy):
+            with self._unit():
+                taken = self._store.outbox.take(channel, now)
+            if taken is not None:
+                self._busy.add(channel)
+                self._hand_over(channel, *taken)
+
+    @contextmanager
+    def _unit(self) -> Iterator[None]:
+        """Run a transaction; after one that failed, read again what has to be at hand."""
+        try:
+            with self._store.transaction():
+                yield
+        except BaseException:
+            self._verdicts.remember()
+            raise
+
+    def _look(self, by: TriggeredBy, now: datetime, triggered: frozenset[str]) -> None:
+        """Read what is new; then, with every line read, judge what is due.
+
+        A slot is judged by time alone only when everything written up to then has been read.
+        """
+        self._tail.look(now)
+        self.backlog = False
+        for count, block in enumerate(self._tail.blocks(now)):
+            if count == _BLOCKS_A_TURN:
+                self.backlog = True
+                return
+            with self._unit():
+                mark = self._ingest.take_in(block, by, now)
+            self._tail.accept(mark)
+        deadline = self._verdicts.deadlines.first()
+        if deadline is not None and deadline <= now:
+            with self._unit():
+                self._verdicts.judge_due(by, now, triggered)
+
+    def _verify(self, message: Verify, now: datetime) -> Verified:
+        names = tuple(self._verdicts.jobs) if message.jobs is None else message.jobs
+        if unknown := [name for name in names if name not in self._verdicts.jobs]:
+            what = f'no job "{unknown[0]}" in the configuration'
+            raise UnknownJobError(what, remedy="cronverifyd status lists the jobs")
+        if message.execution is not None and (known := self._first_answer(message.execution, now)):
+            return known
+        self._look(message.triggered_by, now, frozenset(names))
+        while self.backlog:
+            self._look(message.triggered_by, now, frozenset(names))
+        verified = self._answer(names)
+        if message.execution is not None:
+            self._keep_answer(message.execution, verified, now)
+        self.dispatch(now)
+        return verified
+
+    def _first_answer(self, execution: str, now: datetime) -> Verified | None:
+        known = self._store.execution_answer(execution, now - REPLAY_WINDOW)
+        return None if known is None else msgspec.json.decode(known, type=Verified)
+
+    def _keep_answer(self, execution: str, verified: Verified, now: datetime) -> None:
+        with self._unit():
+            answer = msgspec.json.encode(verified).decode()
+            self._store.save_execution(execution, answer, now)
+            self._store.note("execution", now, id=execution, answer=verified)
+
+    def _answer(self, names: Sequence[str]) -> Verified:
+        bad: list[BadJob] = []
+        for name in dict.fromkeys(names):
+            judged = self._store.last_due(name)
+            if judged is None or not judged.judgment.verdict.bad:
+                continue
+            known = self._store.run(name, judged.judgment.run) if judged.judgment.run else None
+            bad.append(
+                BadJob(
+                    job=name,
+                    slot=judged.slot.at,
+                    verdict=judged.judgment.verdict,
+                    issue=judged.judgment.reason,
+                    error=known[0].error if known else None,
+                )
+            )
+        return Verified(checked=len(set(names)), details=tuple(bad))
+
+    def _settle_all(self, now: datetime) -> None:
+        while self._unsettled:
+            message = self._unsettled[0]
+            with self._unit():
+                self._settle(message, now)
+            self._unsettled.pop(0)
+            self._busy.discard(message.channel)
+
+    def _settle(self, message: Delivered, now: datetime) -> None:
+        delivery = message.delivery
+        state = self._store.outbox.settle(message.row, delivery, now)
+        if message.incident is not None and state is AlertState.DEAD:
+            self._store.outbox.supersede(message.incident, message.channel)
+        self._store.note(
+            "delivery",
+            now,
+            id=message.row,
+            channel=message.channel,
+            state=state,
+            receipt=delivery.receipt,
+            error=delivery.error,
+        )

@@ -1,0 +1,122 @@
+"""From lines to runs, and to the slots that have to be judged again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cronverifyd.engine import messages
+from cronverifyd.errors import OutcomeError
+from cronverifyd.intake.rejected import keep_rejected, rejection
+from cronverifyd.judge import outcome
+from cronverifyd.judge.runs import Window, join, slot_of, start_of
+from cronverifyd.judge.schedule import parse
+from cronverifyd.model import EventKind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cronverifyd.engine.scope import Scope
+    from cronverifyd.engine.verdicts import Verdicts
+    from cronverifyd.intake.rejected import Rejection
+    from cronverifyd.intake.tail import Block, Line
+    from cronverifyd.model import Event, Job, Mark, Run, Slot, TriggeredBy
+    from cronverifyd.store.sqlite import Store
+
+
+class Ingest:
+    """Take blocks of lines into the store. Everything here belongs into a transaction."""
+
+    def __init__(self, scope: Scope, store: Store, verdicts: Verdicts) -> None:
+        self._scope = scope
+        self._store = store
+        self._verdicts = verdicts
+
+    def take_in(self, block: Block, by: TriggeredBy, now: datetime) -> Mark:
+        """Keep a block's runs and its mark, and judge the slots that it tells of."""
+        mark = self._store.save_mark(block.mark)
+        window = Window(earliest=block.earliest, latest=block.latest)
+        touched: dict[tuple[str, datetime], Slot] = {}
+        rejections: list[Rejection] = []
+        for line in block.lines:
+            try:
+                event = _decode(line)
+            except OutcomeError as error:
+                rejections.append(rejection(line.data, mark, line.offset, str(error), now))
+            else:
+                run_id = self._run_id(event, mark, line.offset)
+                for slot in self._take_event(event, run_id, window, now):
+                    touched[slot.job, slot.at] = slot
+        if rejections:
+            self._reject(rejections, mark, now)
+        for slot in touched.values():
+            self._verdicts.judge(slot, by, now)
+        return mark
+
+    def _run_id(self, event: Event, mark: Mark, offset: int) -> str:
+        """Name the run of a line: as its writer does, else the open run without a name, else anew.
+
+        Names of ours begin with a tilde and sort as the lines stand.
+        """
+        if event.run is not None:
+            return event.run
+        if event.kind is EventKind.FINISH:
+            open_run = self._store.open_run_without_id(event.job)
+            if open_run is not None:
+                return open_run
+        return f"~{mark.file_id or 0:08x}.{offset:012x}"
+
+    def _take_event(self, event: Event, run_id: str, window: Window, now: datetime) -> list[Slot]:
+        """Keep the run that a line tells of; return the slots that have to be judged again."""
+        known = self._store.run(event.job, run_id)
+        run = join(known[0] if known else None, event, run_id=run_id, written=window)
+        if event.at is None:
+            self._store.note("untimed", now, job=event.job, run=run_id, written=window)
+        job = self._verdicts.jobs.get(event.job)
+        if job is None:
+            self._store.save_run(run, start_of(run))
+            return []
+        slot = self._place(run, known, job)
+        self._store.save_run(run, slot.at)
+        left = self._store.slot(job.name, known[1]) if known and known[1] != slot.at else None
+        return [slot, left.slot] if left else [slot]
+
+    def _place(self, run: Run, known: tuple[Run, datetime] | None, job: Job) -> Slot:
+        """Find a run's slot; a run that has one keeps it unless it says something new about it."""
+        if known is not None and _placed_by(known[0]) == _placed_by(run):
+            judged = self._store.slot(job.name, known[1])
+            if judged is not None:
+                return judged.slot
+        return slot_of(
+            run,
+            job,
+            parse(job.schedule, job.timezone),
+            owed_since=self._verdicts.owed_since(job.name),
+            taken=_TakenSlots(self._store, job.name),
+        )
+
+    def _reject(self, rejections: list[Rejection], mark: Mark, now: datetime) -> None:
+        keep_rejected(self._scope.state_dir, rejections)
+        if mark.file_id is not None and self._store.count_rejected(mark.file_id, len(rejections)):
+            self._verdicts.tell(messages.rejected_lines(self._scope, mark, rejections, now))
+
+
+class _TakenSlots:
+    """The slots of a job of which an end is known."""
+
+    def __init__(self, store: Store, job: str) -> None:
+        self._store = store
+        self._job = job
+
+    def __contains__(self, at: object) -> bool:
+        return any(r.ended_at for r in self._store.runs_of(self._job, at))  # type: ignore[arg-type]
+
+
+def _decode(line: Line) -> Event:
+    if line.cut:
+        raise OutcomeError("the line is longer than 64 KiB; its first 64 KiB are kept")
+    return outcome.decode(line.data)
+
+
+def _placed_by(run: Run) -> tuple[object, ...]:
+    """Return what decides to which slot a run belongs."""
+    return start_of(run) if run.started_at else None, run.slot_hint, run.run_date

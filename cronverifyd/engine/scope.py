@@ -1,0 +1,34 @@
+"""The engine's part of the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from cronverifyd.model import Channel, Job, Severity
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scope:
+    """What is watched and who is told. `fallback`: how long the local timer waits for a trigger."""
+
+    jobs: Mapping[str, Job]
+    channels: Mapping[str, Channel]
+    default_route: tuple[str, ...]
+    instance: str
+    state_dir: Path
+    fallback: timedelta = field(default_factory=timedelta)
+
+    def watched(self) -> dict[str, Job]:
+        """Return the jobs that owe something."""
+        return {name: job for name, job in self.jobs.items() if job.enabled}
+
+    def route(self, severity: Severity, channels: tuple[str, ...] | None = None) -> list[str]:
+        """Name the channels that want a message of this severity; None: of the default route."""
+        names = self.default_route if channels is None else channels
+        return [n for n in names if n in self.channels and severity in self.channels[n].severity]
