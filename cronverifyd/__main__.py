@@ -1,0 +1,5 @@
+"""`python -m cronverifyd`."""
+
+from cronverifyd.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""The command line: one function a command, the only room that prints."""

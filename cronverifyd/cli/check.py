@@ -1,0 +1,112 @@
+"""`cronverifyd check`: verify now."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cronverifyd.cli.common import config_option, console, json_option, print_json, read_config
+from cronverifyd.errors import CronverifydError, StateError, UnavailableError, UnknownJobError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cronverifyd.config.pieces import Config
+
+_DAEMON_ANSWERS_WITHIN_S = 30.0
+
+
+@click.command("check")
+@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@config_option
+@json_option
+def command(jobs: tuple[str, ...], config_path: Path | None, *, as_json: bool) -> int:
+    """Verify now: read what is new, judge, alert, and print the jobs that are not well.
+
+    A daemon that runs is asked to do it; without one it is done here, under the same lock.
+    Exit code 1 when a job is not well.
+
+    \b
+    Examples:
+      cronverifyd check
+      cronverifyd check invoice-gen --json
+    """
+    config = read_config(config_path)
+    document = _ask_daemon(config, jobs) or _check_here(config, jobs)
+    if as_json:
+        print_json({key: document[key] for key in ("checked", "failures", "details")})
+    else:
+        _print(document)
+    return 1 if document["failures"] else 0
+
+
+def _ask_daemon(config: Config, jobs: tuple[str, ...]) -> dict[str, Any] | None:
+    """Let the daemon do it; None if there is none."""
+    from cronverifyd.state import CONTROL_SOCKET
+    from cronverifyd.web.client import ask_daemon
+
+    path = config.daemon.state_dir / CONTROL_SOCKET
+    try:
+        status, document = ask_daemon(
+            path, "/check", {"jobs": list(jobs) or None}, _DAEMON_ANSWERS_WITHIN_S
+        )
+    except StateError:
+        from cronverifyd.web.sockets import connect_unix
+
+        try:
+            connect_unix(path, 1.0).close()
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            return None
+        raise
+    if status != 200:
+        raise _error(status, str(document.get("error", "no reason given")))
+    return document
+
+
+def _error(status: int, words: str) -> CronverifydError:
+    if status == 404:
+        return UnknownJobError(words, remedy="cronverifyd status lists the jobs")
+    if status == 503:
+        return UnavailableError(words, remedy="look at the daemon's log: journalctl -u cronverifyd")
+    return CronverifydError(f"the daemon refused: {words}")
+
+
+def _check_here(config: Config, jobs: tuple[str, ...]) -> dict[str, Any]:
+    from cronverifyd import state
+    from cronverifyd.daemon import build
+    from cronverifyd.daemon.clock import read_clock
+    from cronverifyd.daemon.couriers import attempt
+    from cronverifyd.model import Alert, Notice, TriggeredBy, Verify
+    from cronverifyd.web.answer import answer
+
+    state.become_owner(config.daemon.state_dir)
+    senders = build.senders(config, sys.stderr)
+    waiting: list[tuple[str, str, Alert | Notice]] = []
+    with (
+        state.hold(config.daemon.state_dir),
+        build.engine(config, lambda *handed: waiting.append(handed)) as (engine, _),
+    ):
+        engine.begin(read_clock())
+        verified = engine.handle(
+            Verify(jobs=jobs or None, triggered_by=TriggeredBy.CHECK), read_clock()
+        )
+        while waiting:
+            channel, row, message = waiting.pop(0)
+            engine.handle(attempt(channel, senders[channel], row, message), read_clock())
+    if verified is None:
+        raise UnavailableError("the check gave no answer")
+    return answer(verified)
+
+
+def _print(document: dict[str, Any]) -> None:
+    from cronverifyd.tell.text import one_line
+
+    out = console()
+    for detail in document["details"]:
+        out.print(f"{detail['job']}: {detail['verdict']}", style="bold red")
+        out.print(f"  {one_line(detail['issue'], 400)}")
+        if detail["error"]:
+            out.print(f"  error: {one_line(detail['error'], 400)}")
+    out.print(document["result"])

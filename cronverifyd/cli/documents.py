@@ -1,0 +1,144 @@
+"""The documents behind the reading commands: from store and configuration to JSON shapes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from cronverifyd.judge.runs import make_slot
+from cronverifyd.judge.schedule import parse
+from cronverifyd.judge.verify import first_moment
+from cronverifyd.model import Verdict
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cronverifyd.config.pieces import Config
+    from cronverifyd.model import Incident, Job, JudgedSlot, Run, Tenure
+    from cronverifyd.store.reader import Reader
+
+_STRIP = 14
+_GRACE_OF_THE_DAEMON = timedelta(seconds=30)
+
+
+def status(config: Config, reader: Reader, now: datetime) -> dict[str, Any]:
+    """Describe every watched job, and how well the whole is."""
+    incidents, tenures = reader.open_incidents(), reader.tenures()
+    jobs = [
+        _job(job, reader, incidents.get(name), tenures.get(name), now)
+        for name, job in config.jobs.items()
+        if job.enabled
+    ]
+    unseen = unverified(config, tenures, now)
+    return {
+        "healthy": not incidents and not unseen,
+        "instance": config.daemon.instance,
+        "now": now.isoformat(),
+        "jobs": jobs,
+        "unverified": unseen,
+        "rejected": reader.rejected(),
+        "undelivered": reader.undelivered(),
+        "last_delivery": _text(reader.last_delivery()),
+    }
+
+
+def unverified(config: Config, tenures: dict[str, Tenure], now: datetime) -> list[str]:
+    """Name the jobs of which a slot should have been judged by now, and was not.
+
+    That is so when no daemon runs, or it hangs: then nobody checks, and silence means nothing.
+    """
+    patience = _GRACE_OF_THE_DAEMON
+    if config.cueapi.transport != "off":
+        patience += timedelta(seconds=config.cueapi.fallback_after_s)
+    late: list[str] = []
+    for name, job in config.jobs.items():
+        tenure = tenures.get(name)
+        if not job.enabled or tenure is None or tenure.schedule != job.schedule:
+            continue
+        slot = make_slot(job, parse(job.schedule, job.timezone).next_after(tenure.cursor))
+        if first_moment(job, slot) + patience < now:
+            late.append(name)
+    return late
+
+
+def history(job: Job, reader: Reader, count: int) -> dict[str, Any]:
+    """Describe a job's newest slots with their runs, newest first."""
+    slots = reader.last_slots(job.name, count)
+    return {"job": job.name, "slots": [_slot(judged, reader) for judged in slots]}
+
+
+def run_document(run: Run) -> dict[str, Any]:
+    """Describe one run."""
+    return {
+        "run": run.run,
+        "started_at": _text(run.started_at),
+        "ended_at": _text(run.ended_at),
+        "status": run.status,
+        "exit_code": run.exit_code,
+        "signal": run.signal,
+        "error": run.error,
+        "duration_s": run.duration_s,
+        "cpu_s": run.cpu_s,
+        "max_rss_kb": run.max_rss_kb,
+        "metrics": dict(run.metrics) if run.metrics else {},
+        "output_tail": run.output_tail,
+        "output_bytes": run.output_bytes,
+        "output_lines": run.output_lines,
+        "user": run.user,
+        "host": run.host,
+        "command": run.command,
+    }
+
+
+def _job(
+    job: Job, reader: Reader, incident: Incident | None, tenure: Tenure | None, now: datetime
+) -> dict[str, Any]:
+    strip = reader.last_slots(job.name, _STRIP)
+    due = next((s for s in strip if s.judgment.verdict is not Verdict.PENDING), None)
+    shown = due or (strip[0] if strip else None)
+    upcoming = make_slot(job, parse(job.schedule, job.timezone).next_after(now))
+    waiting = "not seen by the daemon yet" if tenure is None else "its first slot is still to come"
+    return {
+        "job": job.name,
+        "schedule": job.schedule,
+        "timezone": job.timezone,
+        "verdict": shown.judgment.verdict if shown else Verdict.PENDING,
+        "reason": shown.judgment.reason if shown else waiting,
+        "slot": shown.slot.at.isoformat() if shown else None,
+        "last_ok": _text(reader.last_success(job.name)),
+        "next": upcoming.at.isoformat(),
+        "deadline": (shown.slot if shown else upcoming).deadline.isoformat(),
+        "incident": _incident(incident),
+        "muted_until": None,
+        "strip": [s.judgment.verdict for s in reversed(strip)],
+    }
+
+
+def _incident(incident: Incident | None) -> dict[str, Any] | None:
+    if incident is None:
+        return None
+    return {
+        "id": incident.id,
+        "since": incident.opened_at.isoformat(),
+        "slots": incident.slots,
+        "acked": False,
+    }
+
+
+def _slot(judged: JudgedSlot, reader: Reader) -> dict[str, Any]:
+    slot, judgment = judged.slot, judged.judgment
+    return {
+        "slot": slot.at.isoformat(),
+        "deadline": slot.deadline.isoformat(),
+        "verdict": judgment.verdict,
+        "reason": judgment.reason,
+        "owed": slot.owed,
+        "decided_at": judged.decided_at.isoformat(),
+        "found_late": judged.found_late,
+        "triggered_by": judged.triggered_by,
+        "runs": [run_document(run) for run in reader.runs_of(slot.job, slot.at)],
+    }
+
+
+def _text(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat()

@@ -1,0 +1,163 @@
+"""What `why` tells: sentences in the order in which an operator asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from cronverifyd.cli.documents import run_document
+from cronverifyd.judge.duration import format_duration
+from cronverifyd.judge.runs import make_slot
+from cronverifyd.judge.schedule import parse
+from cronverifyd.judge.wording import plural
+from cronverifyd.model import Verdict
+from cronverifyd.tell.text import last_lines, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime, tzinfo
+
+    from cronverifyd.model import DeliveryRow, Incident, Job, JudgedSlot, Run
+    from cronverifyd.store.reader import Reader
+
+_OUTPUT_LINES = 20
+_OUTPUT_CHARACTERS = 4_000
+
+
+def why(job: Job, reader: Reader, now: datetime) -> dict[str, Any]:
+    """Gather the evidence about a job's last due slot, or about one that is still pending."""
+    judged = reader.last_due(job.name) or next(iter(reader.last_slots(job.name, 1)), None)
+    runs = reader.runs_of(job.name, judged.slot.at) if judged else []
+    incident = reader.last_incident(job.name)
+    deliveries = reader.deliveries(incident.id) if incident else []
+    zone = ZoneInfo(job.timezone)
+    evidence = [
+        *_slot(job, judged, zone),
+        *_runs(runs, zone),
+        *_output(runs),
+        *_incident(incident, now, zone),
+        *(_delivery(row, zone) for row in deliveries),
+        *_around(job, reader, now, zone),
+    ]
+    return {
+        "job": job.name,
+        "slot": judged.slot.at.isoformat() if judged else None,
+        "verdict": judged.judgment.verdict if judged else Verdict.PENDING,
+        "reason": judged.judgment.reason if judged else "no slot has been judged yet",
+        "evidence": evidence,
+        "runs": [run_document(run) for run in runs],
+        "alerts": [
+            {
+                "channel": row.channel,
+                "kind": row.kind,
+                "state": row.state,
+                "at": row.sent_at.isoformat() if row.sent_at else None,
+            }
+            for row in deliveries
+        ],
+    }
+
+
+def _piece(kind: str, text: str) -> dict[str, Any]:
+    return {"kind": kind, "text": text}
+
+
+def _when(at: datetime, zone: tzinfo) -> str:
+    return at.astimezone(zone).strftime("%a %Y-%m-%d %H:%M:%S %z")
+
+
+def _slot(job: Job, judged: JudgedSlot | None, zone: tzinfo) -> Iterator[dict[str, Any]]:
+    window = (
+        f"schedule {job.schedule} ({job.timezone}), max_duration"
+        f" {format_duration(job.max_duration_s)}, grace {format_duration(job.grace_s)}"
+    )
+    if judged is None:
+        yield _piece("schedule", window)
+        return
+    slot = judged.slot
+    if slot.owed:
+        text = f"due {_when(slot.at, zone)}, deadline {_when(slot.deadline, zone)}\n{window}"
+    else:
+        text = f"not due: a run of {_when(slot.at, zone)}, judged by itself\n{window}"
+    yield _piece("slot", text)
+    found = ", found late: it happened while nobody looked" if judged.found_late else ""
+    decided = f"decided {_when(judged.decided_at, zone)}{found}"
+    yield _piece("verdict", f"{decided}; looked at because of: {judged.triggered_by}")
+
+
+def _runs(runs: list[Run], zone: tzinfo) -> Iterator[dict[str, Any]]:
+    if not runs:
+        yield _piece("run", "no line of the outcome files tells of a run for it")
+    for run in runs:
+        yield _piece("run", _run(run, zone))
+
+
+def _run(run: Run, zone: tzinfo) -> str:
+    facts = [
+        f"started {_when(run.started_at, zone)}" if run.started_at else "start unknown",
+        f"ended {_when(run.ended_at, zone)}" if run.ended_at else "no end recorded",
+        f"after {format_duration(run.duration_s)}" if run.duration_s is not None else "",
+        f"status {one_line(run.status, 40)}" if run.status else "",
+        f"exit code {run.exit_code}" if run.exit_code is not None else "",
+        f"killed by {one_line(run.signal, 20)}" if run.signal else "",
+        f"CPU {format_duration(run.cpu_s)}" if run.cpu_s is not None else "",
+        f"memory at most {run.max_rss_kb / 1024:.0f} MB" if run.max_rss_kb else "",
+        f"as {one_line(run.user, 40)}" if run.user else "",
+        f"on {one_line(run.host, 80)}" if run.host else "",
+    ]
+    text = ", ".join(fact for fact in facts if fact)
+    if run.command:
+        text += f"\ncommand: {one_line(run.command, 400)}"
+    if run.error:
+        text += f"\nerror: {one_line(run.error, 400)}"
+    for name, value in (run.metrics or {}).items():
+        text += f"\nmetric {one_line(name, 80)} = {value:g}"
+    return text
+
+
+def _output(runs: list[Run]) -> Iterator[dict[str, Any]]:
+    spoke = next((run for run in runs if run.output_tail), None)
+    if spoke is not None and spoke.output_tail:
+        text = last_lines(spoke.output_tail, _OUTPUT_LINES, _OUTPUT_CHARACTERS)
+        yield _piece("output", text)
+
+
+def _incident(incident: Incident | None, now: datetime, zone: tzinfo) -> Iterator[dict[str, Any]]:
+    if incident is None:
+        return
+    bad = plural(incident.slots, "bad slot")
+    since = f"{incident.id}, opened {_when(incident.opened_at, zone)}, {bad}"
+    if incident.closed_at is None:
+        open_for = format_duration((now - incident.opened_at).total_seconds())
+        yield _piece("incident", f"{since}, open for {open_for}")
+    else:
+        yield _piece(
+            "incident", f"{since}, {incident.close_reason} {_when(incident.closed_at, zone)}"
+        )
+
+
+def _delivery(row: DeliveryRow, zone: tzinfo) -> dict[str, Any]:
+    text = f"{row.kind} to {row.channel}: {row.state}"
+    if row.sent_at:
+        text += f" {_when(row.sent_at, zone)}"
+    if row.error:
+        text += f" ({one_line(row.error, 200)}, tried {plural(row.tries, 'time')})"
+    if row.next_try and row.state not in {"sent", "sending"}:
+        text += f", next try {_when(row.next_try, zone)}"
+    return _piece("told", text)
+
+
+def _around(job: Job, reader: Reader, now: datetime, zone: tzinfo) -> Iterator[dict[str, Any]]:
+    last = reader.last_success(job.name)
+    if last is None:
+        yield _piece("last ok", "never, as far as this database goes")
+    else:
+        ago = format_duration((now - last).total_seconds())
+        yield _piece("last ok", f"ended {_when(last, zone)}, {ago} ago")
+    if not job.enabled:
+        yield _piece("next", "none: the job is disabled")
+        return
+    upcoming = make_slot(job, parse(job.schedule, job.timezone).next_after(now))
+    yield _piece("next", f"{_when(upcoming.at, zone)}, deadline {_when(upcoming.deadline, zone)}")
+    if job.runbook:
+        yield _piece("runbook", job.runbook)

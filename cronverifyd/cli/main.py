@@ -1,0 +1,116 @@
+"""The command line: finds the command, runs it, and turns errors into words and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from cronverifyd import __version__
+from cronverifyd.errors import CronverifydError
+
+# Name → module; a command's module is imported when it is called, since flask, requests and the
+# scheduler together take a quarter of a second that `status` does not have.
+_COMMANDS = {
+    "run": "run",
+    "check": "check",
+    "status": "status",
+    "history": "history",
+    "why": "why",
+    "config": "config",
+    "demo": "demo",
+}
+_HELP = {
+    "run": "Run the daemon in the foreground.",
+    "check": "Verify now, and print what is not well.",
+    "status": "Show every job: its last verdict, last success and next slot.",
+    "history": "Show a job's slots and runs, newest first.",
+    "why": "Show the evidence behind a job's verdict.",
+    "config": "Check a configuration, or import one.",
+    "demo": "Show all of it in under a minute, in a temporary folder.",
+}
+
+
+class _Commands(click.Group):
+    """Commands that are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"cronverifyd.cli.{_COMMANDS[cmd_name]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_HELP.items()))
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 all well, 1 some job is not well, 2 usage or configuration error,"
+    " 3 the daemon or its state cannot be reached, 4 another daemon holds the state.",
+)
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    help="The configuration file [default: $CRONVERIFYD_CONFIG, ./config.toml,"
+    " /etc/cronverifyd/config.toml].",
+)
+@click.version_option(__version__, prog_name="cronverifyd")
+@click.pass_context
+def cli(ctx: click.Context, config_path: Path | None) -> None:
+    """Verify that every scheduled cron job on this host actually ran.
+
+    \b
+    Examples:
+      cronverifyd config check
+      cronverifyd run
+      cronverifyd status
+      cronverifyd why invoice-gen
+    """
+    ctx.obj = config_path
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process."""
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        code = cli.main(arguments, prog_name="cronverifyd", standalone_mode=False)
+        sys.stdout.flush()
+    except CronverifydError as error:
+        _say(str(error), error.remedy)
+        return error.exit_code
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "cronverifyd"
+        _say(error.format_message(), f"{path} --help")
+        return CronverifydError.exit_code
+    except click.ClickException as error:
+        _say(error.format_message(), None)
+        return CronverifydError.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _say(what: str, remedy: str | None) -> None:
+    for line in what.splitlines():
+        click.echo(f"cronverifyd: {line}", err=True)
+    if remedy is not None:
+        click.echo(f"try: {remedy}", err=True)

@@ -1,0 +1,150 @@
+"""`cronverifyd status`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cronverifyd.cli import words
+from cronverifyd.cli.common import config_option, console, json_option, print_json, read_config
+from cronverifyd.judge.wording import plural
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import RenderableType
+    from rich.text import Text
+
+    from cronverifyd.config.pieces import Config
+
+_REFRESH_S = 2.0
+
+
+@click.command("status")
+@click.option("--watch", is_flag=True, help="Show it again every two seconds; Ctrl-C ends.")
+@config_option
+@json_option
+def command(config_path: Path | None, *, watch: bool, as_json: bool) -> int:
+    """Show every job: the verdict of its last due slot, its last success, its next slot.
+
+    Exit code 0 when all is well, 1 when an incident is open, 3 when a slot that is due was not
+    judged: then nobody checks.
+
+    \b
+    Examples:
+      cronverifyd status
+      cronverifyd status --json | jq '.jobs[] | select(.verdict != "ok")'
+    """
+    config = read_config(config_path)
+    if watch and not as_json:
+        _watch(config)
+        return 0
+    document = _document(config)
+    if as_json:
+        print_json(document)
+    else:
+        console().print(_page(document))
+    return _exit_code(document)
+
+
+def _document(config: Config) -> dict[str, Any]:
+    from cronverifyd.cli import documents
+    from cronverifyd.daemon.clock import read_clock
+    from cronverifyd.store.reader import open_reader
+
+    with open_reader(config.daemon.state_dir) as reader:
+        return documents.status(config, reader, read_clock())
+
+
+def _exit_code(document: dict[str, Any]) -> int:
+    if document["unverified"]:
+        names = ", ".join(document["unverified"])
+        click.echo(f"cronverifyd: nobody has checked lately; due and not judged: {names}", err=True)
+        click.echo("try: cronverifyd run, or cronverifyd check", err=True)
+        return 3
+    return 0 if document["healthy"] else 1
+
+
+def _watch(config: Config) -> None:
+    from rich.live import Live
+
+    with Live(console=console(), screen=sys.stdout.isatty(), auto_refresh=False) as live:
+        while True:
+            live.update(_page(_document(config)), refresh=True)
+            time.sleep(_REFRESH_S)
+
+
+def _page(document: dict[str, Any]) -> RenderableType:
+    from rich.console import Group
+
+    now = datetime.fromisoformat(document["now"])
+    return Group(_table(document, now), *_reasons(document), *_summary(document, now))
+
+
+def _table(document: dict[str, Any], now: datetime) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("JOB", overflow="ellipsis", no_wrap=True, min_width=8)
+    table.add_column("VERDICT", no_wrap=True)
+    table.add_column("LAST SLOT", no_wrap=True, overflow="ellipsis")
+    table.add_column("LAST OK", no_wrap=True, overflow="ellipsis")
+    table.add_column("NEXT", no_wrap=True, overflow="ellipsis")
+    table.add_column("INCIDENT", no_wrap=True, overflow="ellipsis")
+    table.add_column("STRIP", no_wrap=True, overflow="crop")
+    for job in document["jobs"]:
+        table.add_row(
+            job["job"],
+            Text(job["verdict"], style=words.STYLES[job["verdict"]]),
+            words.instant(job["slot"], now) if job["slot"] else "-",
+            words.ago(job["last_ok"], now),
+            words.ago(job["next"], now),
+            _incident(job["incident"], now),
+            _strip(job["strip"]),
+        )
+    return table
+
+
+def _incident(incident: dict[str, Any] | None, now: datetime) -> str:
+    if incident is None:
+        return "-"
+    slots = plural(incident["slots"], "slot")
+    since = words.ago(incident["since"], now).removesuffix(" ago")
+    return f"{incident['id']} {since}, {slots}"
+
+
+def _strip(verdicts: list[str]) -> Text:
+    from rich.text import Text
+
+    return Text.assemble(*((words.LETTERS[v], words.STYLES[v]) for v in verdicts))
+
+
+def _reasons(document: dict[str, Any]) -> list[Text]:
+    from rich.text import Text
+
+    return [
+        Text.assemble((job["job"], "bold red"), ": ", words.safe(job["reason"]))
+        for job in document["jobs"]
+        if job["incident"] is not None
+    ]
+
+
+def _summary(document: dict[str, Any], now: datetime) -> list[Text]:
+    from rich.text import Text
+
+    sick = sum(job["incident"] is not None for job in document["jobs"])
+    count = len(document["jobs"])
+    facts = [plural(count, "job")]
+    facts.append(f"{sick} not well" if sick else "none has an open incident")
+    if document["rejected"]:
+        facts.append(f"{plural(document['rejected'], 'line')} rejected")
+    if document["undelivered"]:
+        facts.append(f"{plural(document['undelivered'], 'message')} undelivered")
+    facts.append(f"last message delivered {words.ago(document['last_delivery'], now)}")
+    return [Text(words.LEGEND, style="dim"), Text(f"{document['instance']}: {', '.join(facts)}")]
