@@ -1,0 +1,63 @@
+# `make demo` and `make test` do all their own set-up, in .venv, on a machine that has only
+# Python 3.11 or newer with venv and pip.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-cron lint format types check coverage bench wheel smoke clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt hatch_build.py
+	@echo "setting up $(VENV) (once, about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
+	  $(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## the whole chain for real, in a temporary folder, under a minute
+	@$(BIN)/cronverifyd demo
+
+test: $(READY) ## all tests but the one under the real cron
+	@$(BIN)/python -m pytest -m 'not cron'
+	@echo "the test under the real Debian cron takes four minutes of its own: make test-cron"
+
+test-cron: $(READY) ## jobs under the real Debian cron (package cron, as root; four minutes)
+	@$(BIN)/python -m pytest -m cron -s
+
+lint: $(READY) ## formatter and linter, changing nothing
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+format: $(READY) ## let the formatter and the linter mend what they can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+types: $(READY) ## mypy --strict over the package
+	@$(BIN)/mypy
+
+check: lint types test ## all three
+
+coverage: $(READY) ## tests with branch coverage
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -m 'not cron' -q
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report
+
+bench: $(READY) ## latency and the wrapper's cost, beside their floors
+	@$(BIN)/python bench/latency.py
+	@$(BIN)/python bench/wrapper.py
+
+wheel: $(READY) ## build the wheel into dist/
+	@rm -rf dist
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m build --wheel .
+
+smoke: wheel ## install the wheel into a clean environment and use it
+	@.ci/smoke dist/*.whl
+
+clean: ## remove what was made here
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
