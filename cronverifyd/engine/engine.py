@@ -142,6 +142,7 @@ class Engine:
             with self._unit():
                 mark = self._ingest.take_in(block, by, now)
             self._tail.accept(mark)
+        self._verdicts.read_up_to = now
         deadline = self._verdicts.deadlines.first()
         if deadline is not None and deadline <= now:
             with self._unit():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cronverifyd.engine import messages
@@ -10,11 +11,9 @@ from cronverifyd.intake.rejected import keep_rejected, rejection
 from cronverifyd.judge import outcome
 from cronverifyd.judge.runs import Window, join, slot_of, start_of
 from cronverifyd.judge.schedule import parse
-from cronverifyd.model import EventKind
+from cronverifyd.model import EventKind, Verdict
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from cronverifyd.engine.scope import Scope
     from cronverifyd.engine.verdicts import Verdicts
     from cronverifyd.intake.rejected import Rejection
@@ -48,7 +47,7 @@ class Ingest:
                     touched[slot.job, slot.at] = slot
         if rejections:
             self._reject(rejections, mark, now)
-        for slot in touched.values():
+        for slot in sorted(touched.values(), key=lambda each: each.at):
             self._verdicts.judge(slot, by, now)
         return mark
 
@@ -73,7 +72,7 @@ class Ingest:
             self._store.note("untimed", now, job=event.job, run=run_id, written=window)
         job = self._verdicts.jobs.get(event.job)
         if job is None:
-            self._store.save_run(run, start_of(run))
+            self._store.save_run(run, known[1] if known else start_of(run))
             return []
         slot = self._place(run, known, job)
         self._store.save_run(run, slot.at)
@@ -101,14 +100,27 @@ class Ingest:
 
 
 class _TakenSlots:
-    """The slots of a job of which an end is known."""
+    """The slots of a job that need no run any more: an end is known, or none came in time.
+
+    A slot that was judged missed at its deadline was judged when everything written up to then had
+    been read, so no later line can have served it in time.
+    """
 
     def __init__(self, store: Store, job: str) -> None:
         self._store = store
         self._job = job
 
     def __contains__(self, at: object) -> bool:
-        return any(r.ended_at for r in self._store.runs_of(self._job, at))  # type: ignore[arg-type]
+        return isinstance(at, datetime) and (self._has_ended(at) or self._was_missed(at))
+
+    def _has_ended(self, at: datetime) -> bool:
+        return any(run.ended_at for run in self._store.runs_of(self._job, at))
+
+    def _was_missed(self, at: datetime) -> bool:
+        judged = self._store.slot(self._job, at)
+        if judged is None or judged.judgment.verdict is not Verdict.MISSED:
+            return False
+        return judged.decided_at >= judged.slot.deadline
 
 
 def _decode(line: Line) -> Event:

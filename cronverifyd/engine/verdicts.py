@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cronverifyd.engine import messages
@@ -15,8 +15,6 @@ from cronverifyd.judge.verify import first_moment, judge, own_deadline
 from cronverifyd.model import AlertKind, JudgedSlot, Tenure, Verdict
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from cronverifyd.engine.scope import Scope
     from cronverifyd.model import Incident, Job, Notice, Run, Slot, TriggeredBy
     from cronverifyd.store.sqlite import Store
@@ -25,8 +23,14 @@ FOUND_LATE_AFTER = timedelta(seconds=60)
 """A bad verdict that comes later than this after the fact says so: nobody was looking."""
 
 
+_NOTHING_READ = datetime.min.replace(tzinfo=UTC)
+
+
 class Verdicts:
     """The judged slots of one store, with what has to be at hand: tenures, incidents, deadlines.
+
+    `read_up_to`: everything written up to this instant has been read, so that what is not known is
+    not there; time that came later makes no verdict.
 
     Everything that writes belongs into a transaction of the store. After one that failed,
     `remember` brings what is at hand back in line.
@@ -37,6 +41,7 @@ class Verdicts:
         self._store = store
         self.jobs = scope.watched()
         self.deadlines = Deadlines(scope.fallback)
+        self.read_up_to = _NOTHING_READ
         self._tenures: dict[str, Tenure] = {}
         self._incidents: dict[str, Incident] = {}
 
@@ -95,18 +100,20 @@ class Verdicts:
                 self.judge(judged.slot, by, now)
 
     def judge(self, slot: Slot, by: TriggeredBy, now: datetime) -> None:
-        """Judge one slot, keep the verdict if it is new, and follow it up."""
+        """Judge one slot, keep the verdict if it is new, and follow it up.
+
+        One that is not new is followed up as well: when the deadline of a good slot comes, an older
+        one may have turned out bad since it was judged.
+        """
         job = self.jobs[slot.job]
         runs = self._store.runs_of(slot.job, slot.at)
         if not slot.owed and not runs:
             self._store.drop_slot(slot.job, slot.at)
             return
         before = self._store.slot(slot.job, slot.at)
-        judgment = judge(job, slot, runs, now)
+        judgment = judge(job, slot, runs, min(now, self.read_up_to))
         if judgment.until is not None:
             self.deadlines.add(Moment(judgment.until, slot.job, slot.at))
-        if before is not None and before.judgment == judgment:
-            return
         run = next((r for r in runs if r.run == judgment.run), None)
         judged = JudgedSlot(
             slot=slot,
@@ -117,7 +124,8 @@ class Verdicts:
         )
         if before is not None and before.judgment.verdict is judgment.verdict:
             judged = replace(before, judgment=judgment)
-        self._store.save_slot(judged)
+        if judged != before:
+            self._store.save_slot(judged)
         self._follow_up(before.judgment.verdict if before else None, judged, run, now)
 
     def tell(self, notice: Notice, channels: tuple[str, ...] | None = None) -> None:
@@ -162,7 +170,8 @@ class Verdicts:
         if kind is AlertKind.OPENED:
             route = self._scope.route(job.severity, job.channels)
         else:
-            route = list(self._store.outbox.channels_of(incident.id))
+            told = self._store.outbox.channels_of(incident.id)
+            route = [channel for channel in told if channel in self._scope.channels]
         alert = messages.alert(kind, self._scope, incident, judged, run)
         queued = [self._store.outbox.add(alert, channel) for channel in route]
         return any(queued)
@@ -176,6 +185,7 @@ class Verdicts:
 
     def _end_tenure(self, tenure: Tenure, now: datetime) -> None:
         self._store.save_tenure(replace(tenure, active=False))
+        self._store.settle_slots(tenure.job)
         self._store.note("unowed", now, job=tenure.job)
         incident = self._store.open_incidents().get(tenure.job)
         if incident is None:

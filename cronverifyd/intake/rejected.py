@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -41,10 +42,21 @@ def rejection(data: bytes, mark: Mark, offset: int, reason: str, now: datetime) 
 
 
 def keep_rejected(state_dir: Path, rejections: Sequence[Rejection]) -> None:
-    """Append rejected lines to the state folder's `rejected.jsonl`. Raises OSError."""
+    """Append rejected lines to the state folder's `rejected.jsonl`.
+
+    A unit of work that fails afterwards appends them once more. Raises OSError.
+    """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
     descriptor = os.open(state_dir / REJECTED, flags, 0o600)
     try:
-        os.write(descriptor, b"".join(msgspec.json.encode(r) + b"\n" for r in rejections))
+        _append(descriptor, b"".join(msgspec.json.encode(r) + b"\n" for r in rejections))
     finally:
         os.close(descriptor)
+
+
+def _append(descriptor: int, data: bytes) -> None:
+    """Append all of it or nothing: on a full disk the kernel writes what fits."""
+    size = os.fstat(descriptor).st_size
+    if os.write(descriptor, data) < len(data):
+        os.ftruncate(descriptor, size)
+        raise OSError(errno.ENOSPC, "rejected lines could not be written to the end")

@@ -59,16 +59,18 @@ class Tail:
         self._marks = {m.key: m for m in marks}
         self._current: dict[str, _Reader] = {}
         self._leaving: dict[tuple[int, int], _Reader] = {}
-        self._absent_at: dict[str, datetime] = {}
+        self._looked_at: datetime | None = None
 
     def look(self, now: datetime) -> None:
         """Open what is new; notice what was renamed or rewritten."""
-        for path in self._paths():
-            self._look_at(path, now)
         for path in [p for p, r in self._current.items() if not r.is_at(p)]:
             self._leave(path)
-        self._find_renamed()
+        for path in self._paths():
+            self._look_at(path, now)
+        if self._looked_at is None:
+            self._find_renamed()
         self._let_go(now)
+        self._looked_at = now
 
     def blocks(self, now: datetime) -> Iterator[Block]:
         """Yield what is new, each block to be accepted before the next is asked for."""
@@ -112,16 +114,20 @@ class Tail:
         self._leave(path)
         opened = _open_regular(path)
         if opened is None:
-            self._absent_at[path] = now
             return
         descriptor, status = opened
-        renamed = self._leaving.pop((status.st_dev, status.st_ino), None)
-        if renamed is not None:
+        key = status.st_dev, status.st_ino
+        if self._is_read(key):
             os.close(descriptor)
-            self._current[path] = renamed
+            if (renamed := self._leaving.pop(key, None)) is not None:
+                self._current[path] = renamed
         else:
             mark = self._mark_for(path, descriptor, status, now)
             self._current[path] = _Reader(descriptor, mark)
+
+    def _is_read(self, key: tuple[int, int]) -> bool:
+        """Say whether a file is open already: under an older name, or under a second one."""
+        return key in self._leaving or any(r.mark.key == key for r in self._current.values())
 
     def _leave(self, path: str) -> None:
         """Follow a file that its path no longer leads to: a writer may still have it open."""
@@ -132,17 +138,18 @@ class Tail:
         known = self._marks.pop((status.st_dev, status.st_ino), None)
         if known is not None and known.probe == _probe(descriptor, known.position):
             return replace(known, path=path)
-        others = [m for m in (*self._marks.values(), known) if m is not None and m.path == path]
-        looks = [m.looked_at for m in others] or [self._absent_at.get(path, _mtime(status, now))]
-        return Mark(path=path, device=status.st_dev, inode=status.st_ino, looked_at=max(looks))
+        # What stands in another file than the one at the last look was written after that look.
+        looks = [m.looked_at for m in (*self._marks.values(), known) if m and m.path == path]
+        looks += [self._looked_at] if self._looked_at else []
+        since = max(looks, default=_mtime(status, now))
+        return Mark(path=path, device=status.st_dev, inode=status.st_ino, looked_at=since)
 
     def _find_renamed(self) -> None:
-        """Open, once, files that were renamed while nobody looked: rotation lengthens the name."""
-        for mark in self._marks.values():
-            for path in sorted(glob.glob(glob.escape(mark.path) + "?*")):
+        """Open, once, files that were renamed within their folder while nobody looked."""
+        for mark in list(self._marks.values()):
+            for path in _names_of(mark):
                 if self._resume_renamed(path, mark):
                     break
-        self._marks.clear()
 
     def _resume_renamed(self, path: str, mark: Mark) -> bool:
         if (opened := _open_regular(path)) is None:
@@ -150,15 +157,17 @@ class Tail:
         descriptor, status = opened
         same = (status.st_dev, status.st_ino) == mark.key
         if same and mark.probe == _probe(descriptor, mark.position):
-            self._leaving[mark.key] = _Reader(descriptor, mark)
+            self._leaving[mark.key] = _Reader(descriptor, self._marks.pop(mark.key))
             return True
         os.close(descriptor)
         return False
 
     def _let_go(self, now: datetime) -> None:
+        """Close what is over; its mark is kept, for it may be put back."""
         for key, reader in list(self._leaving.items()):
             if reader.is_done() and reader.is_quiet(now):
                 self._leaving.pop(key).close()
+                self._marks[key] = reader.mark
 
 
 class _Reader:
@@ -210,27 +219,26 @@ class _Reader:
         start = self.mark.position
         data = os.pread(self._descriptor, BLOCK_BYTES, start)
         end = data.rfind(b"\n") + 1
+        if not end and len(data) == BLOCK_BYTES:
+            return self._overlong_line(data[:MAX_LINE_BYTES], now, last_chance=last_chance)
         if not end and last_chance:
             end = len(data)
-        if not end and len(data) == BLOCK_BYTES:
-            return self._overlong_line(data[:MAX_LINE_BYTES], now)
         if not end:
             self.mark = replace(self.mark, looked_at=now)
             return None
         return self._block(_split(data[:end], start), start + end, now)
 
-    def _overlong_line(self, head: bytes, now: datetime) -> Block | None:
+    def _overlong_line(self, head: bytes, now: datetime, *, last_chance: bool) -> Block | None:
         """Find the end of a line that is longer than a block, in bounded memory."""
-        start = self.mark.position
-        at = max(self._scanned, start + BLOCK_BYTES)
+        line = Line(data=head, offset=self.mark.position, cut=True)
+        at = max(self._scanned, line.offset + BLOCK_BYTES)
         while chunk := os.pread(self._descriptor, BLOCK_BYTES, at):
             newline = chunk.find(b"\n")
             if newline >= 0:
-                line = Line(data=head, offset=start, cut=True)
                 return self._block((line,), at + newline + 1, now)
             at += len(chunk)
         self._scanned = at
-        return None
+        return self._block((line,), at, now) if last_chance else None
 
     def _block(self, lines: tuple[Line, ...], position: int, now: datetime) -> Block:
         status = os.fstat(self._descriptor)
@@ -243,6 +251,16 @@ class _Reader:
         )
         latest = max(earliest, _mtime(status, now))
         return Block(lines=lines, mark=mark, earliest=earliest, latest=latest)
+
+
+def _names_of(mark: Mark) -> Iterator[str]:
+    """Name what has the mark's inode in the folder where its file was."""
+    folder = os.path.dirname(mark.path)
+    try:
+        with os.scandir(folder or ".") as entries:
+            yield from [os.path.join(folder, e.name) for e in entries if e.inode() == mark.inode]
+    except OSError:
+        return
 
 
 def _split(data: bytes, offset: int) -> tuple[Line, ...]:

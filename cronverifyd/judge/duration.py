@@ -25,7 +25,7 @@ def format_duration(seconds: float) -> str:
 
     The sign is dropped: callers say "late" or "early".
     """
-    seconds = abs(seconds)
+    seconds = round(abs(seconds), 3)
     if seconds and seconds < 0.1:
         return f"{max(1, round(seconds * 1000))} ms"
     if seconds < 10 and seconds != int(seconds):

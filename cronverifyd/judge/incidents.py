@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cronverifyd.model import AlertKind, Incident, Verdict
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from cronverifyd.model import JudgedSlot
 
+_CLOCKS_DIFFER = timedelta(seconds=60)
+
 
 def step(
     incident: Incident | None, before: Verdict | None, judged: JudgedSlot, now: datetime
@@ -21,15 +24,16 @@ def step(
     """Say what a slot's new verdict does to the job's open incident, and what has to be told.
 
     `incident`: the open one, or None. `before`: the slot's verdict until now, None for a new slot.
-    A bad slot opens an incident or joins it; a good slot closes it unless a newer one is bad;
-    a pending one changes nothing.
+    A bad slot opens an incident or joins it; one that was bad before opens none, it has been told.
+    A good slot closes it unless a newer one is bad; a pending one changes nothing.
     """
-    verdict, at = judged.judgment.verdict, judged.slot.at
+    verdict = judged.judgment.verdict
+    was_bad = before is not None and before.bad
     if verdict.bad:
-        if incident is None:
-            return _opened(judged, now), AlertKind.OPENED
-        return _joined(incident, judged, new=before is None or not before.bad), None
-    if incident is None or not verdict.good or at < incident.last_bad_slot:
+        if incident is not None:
+            return _joined(incident, judged, new=not was_bad), None
+        return (None, None) if was_bad else (_opened(judged, now), AlertKind.OPENED)
+    if incident is None or not verdict.good or _outweighs(incident, judged.slot.at, now):
         return incident, None
     return closed(incident, "healed", now), AlertKind.RECOVERED if incident.announced else None
 
@@ -51,11 +55,23 @@ def _opened(judged: JudgedSlot, now: datetime) -> Incident:
     )
 
 
+def _outweighs(incident: Incident, at: datetime, now: datetime) -> bool:
+    """Say whether a bad slot newer than `at` keeps an incident open.
+
+    A slot of the future does not: a line with a wrong clock would keep it open until then.
+    """
+    return at < incident.last_bad_slot <= now + _CLOCKS_DIFFER
+
+
 def _joined(incident: Incident, judged: JudgedSlot, *, new: bool) -> Incident:
+    """Add a bad slot. A late start makes a missed slot pending; it counts once all the same."""
+    at = judged.slot.at
+    counted = not new or at in {incident.first_slot, incident.last_bad_slot}
     return replace(
         incident,
-        last_bad_slot=max(incident.last_bad_slot, judged.slot.at),
-        slots=incident.slots + (1 if new else 0),
+        first_slot=min(incident.first_slot, at),
+        last_bad_slot=max(incident.last_bad_slot, at),
+        slots=incident.slots + (0 if counted else 1),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 
 _MOST_SLOTS_SEARCHED = 1_000
 _COPIED = tuple({f.name for f in fields(Event)} & {f.name for f in fields(Run)} - {"run", "job"})
+_OF_AN_END = (
+    "exit_code",
+    "signal",
+    "error",
+    "duration_s",
+    "cpu_s",
+    "max_rss_kb",
+    "metrics",
+    "output_tail",
+    "output_bytes",
+    "output_lines",
+)
+"""What a later end of the same run says anew, and an earlier one no longer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,51 +52,59 @@ def join(run: Run | None, event: Event, *, run_id: str, written: Window) -> Run:
 
 
 def _with_start(run: Run, event: Event, written: Window) -> Run:
-    started_at = event.at or event.started_at or written.latest
-    known = _said(event) | _said_by_run(run)
+    # Without a time of its own, a start that comes after its finish was not later than that.
+    started_at = event.at or event.started_at or run.started_at or run.ended_at or written.latest
+    known = _said(event) | _said(run)
     known.update(started_at=started_at, slot_hint=run.slot_hint or event.slot)
     if run.ended_at is None:
         known["status"] = "running"
-    return replace(run, **known)
+    return _measured(replace(run, **known))
 
 
 def _with_finish(run: Run, event: Event, written: Window) -> Run:
     ended_at = event.at or written.latest
-    if run.ended_at is not None and ended_at < run.ended_at:
+    if run.ended_at is not None and _is_old(run, event, ended_at):
         return run
-    known = _said_by_run(run) | _said(event)
+    known = {n: v for n, v in _said(run).items() if run.ended_at is None or n not in _OF_AN_END}
+    known = dict.fromkeys(_OF_AN_END) | known | _said(event)
     known.update(
-        started_at=run.started_at or event.started_at or _start_from_duration(ended_at, event),
+        started_at=run.started_at or event.started_at,
         ended_at=ended_at,
         untimed_since=None if event.at else written.earliest,
         slot_hint=event.slot or run.slot_hint,
     )
-    if event.duration_s is None and known["started_at"] is not None:
-        known["duration_s"] = max(0.0, (ended_at - known["started_at"]).total_seconds())
-    return replace(run, **known)
+    return _measured(replace(run, **known))
 
 
-def _said(event: Event) -> dict[str, Any]:
-    return {n: v for n in _COPIED if (v := getattr(event, n)) is not None}
+def _is_old(run: Run, event: Event, ended_at: datetime) -> bool:
+    """Say whether an end tells nothing new: an earlier one, or one without a time once more."""
+    repeated = event.at is None and event.status == run.status
+    return repeated or (run.ended_at is not None and ended_at < run.ended_at)
 
 
-def _said_by_run(run: Run) -> dict[str, Any]:
-    return {n: v for n in _COPIED if (v := getattr(run, n)) is not None}
+def _said(told: Event | Run) -> dict[str, Any]:
+    return {n: v for n in _COPIED if (v := getattr(told, n)) is not None}
 
 
-def _start_from_duration(ended_at: datetime, event: Event) -> datetime | None:
-    if event.duration_s is None:
-        return None
-    return ended_at - timedelta(seconds=event.duration_s)
+def _measured(run: Run) -> Run:
+    """Find the start from the duration, or the duration from the start, if the end bears a time."""
+    if run.ended_at is None or run.untimed_since is not None:
+        return run
+    if run.started_at is None and run.duration_s is not None:
+        return replace(run, started_at=run.ended_at - timedelta(seconds=run.duration_s))
+    if run.started_at is not None and run.duration_s is None:
+        return replace(run, duration_s=max(0.0, (run.ended_at - run.started_at).total_seconds()))
+    return run
 
 
 def start_of(run: Run) -> datetime:
-    """Say when a run started, or, where nobody knows, when it ended."""
-    start = run.started_at or run.ended_at
-    if start is None:
+    """Say when a run started, or, where nobody knows, when it did at the latest."""
+    if run.started_at is not None:
+        return run.started_at
+    if run.ended_at is None:
         message = f"run {run.run} of {run.job} has neither start nor end"
         raise ValueError(message)
-    return start
+    return run.ended_at - timedelta(seconds=run.duration_s or 0.0)
 
 
 def slot_of(
@@ -102,8 +123,14 @@ def slot_of(
     """
     at = _slot_at(run, job, schedule, taken)
     if at <= owed_since:
-        return make_slot(job, start_of(run).astimezone(ZoneInfo(job.timezone)), owed=False)
+        return make_slot(job, _with_offset(start_of(run), job.timezone), owed=False)
     return make_slot(job, at)
+
+
+def _with_offset(instant: datetime, zone: str) -> datetime:
+    """Show an instant in a zone, with the fixed offset that the zone has then, as slots are."""
+    local = instant.astimezone(ZoneInfo(zone))
+    return local.replace(tzinfo=timezone(local.utcoffset() or timedelta()), fold=0)
 
 
 def make_slot(job: Job, at: datetime, *, owed: bool = True) -> Slot:
@@ -122,7 +149,7 @@ def _slot_at(run: Run, job: Job, schedule: Schedule, taken: Container[datetime])
     last = schedule.latest_at(start_of(run) + schedule.early_start)
     if run.untimed_since is None or run.started_at is not None:
         return last
-    return _first_wanting(job, schedule, taken, (run.untimed_since, last))
+    return _first_wanting(run, job, schedule, taken, last)
 
 
 def _slot_of_day(run: Run, schedule: Schedule) -> datetime | None:
@@ -136,14 +163,12 @@ def _slot_of_day(run: Run, schedule: Schedule) -> datetime | None:
 
 
 def _first_wanting(
-    job: Job,
-    schedule: Schedule,
-    taken: Container[datetime],
-    between: tuple[datetime, datetime],
+    run: Run, job: Job, schedule: Schedule, taken: Container[datetime], last: datetime
 ) -> datetime:
-    """Find the first slot that a run which ended between two instants may have served in time."""
-    earliest, last = between
-    at = schedule.latest_at(earliest + schedule.early_start)
+    """Find the first slot up to `last` that a run without a time may have served in time."""
+    earliest = run.untimed_since or start_of(run)
+    began = earliest - timedelta(seconds=run.duration_s or 0.0)
+    at = schedule.latest_at(began + schedule.early_start)
     for _ in range(_MOST_SLOTS_SEARCHED):
         if at >= last or (at not in taken and make_slot(job, at).deadline >= earliest):
             return min(at, last)

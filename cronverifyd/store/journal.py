@@ -6,6 +6,7 @@ is committed, so a line may stand here twice; whoever replays it goes by its key
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +28,17 @@ class Journal:
         """Write entries and wait until they are on the disk. Raises OSError."""
         if not entries:
             return
-        data = b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)
-        os.write(self._descriptor, self._repair() + data)
+        size = os.fstat(self._descriptor).st_size
+        lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)
+        data = self._repair(size) + lines
+        if os.write(self._descriptor, data) < len(data):
+            # On a full disk the kernel writes what fits.
+            os.ftruncate(self._descriptor, size)
+            raise OSError(errno.ENOSPC, "the journal could not be written to its end")
         os.fdatasync(self._descriptor)
 
-    def _repair(self) -> bytes:
-        """Begin a new line if a full disk or a power cut left the last one unfinished."""
-        size = os.fstat(self._descriptor).st_size
+    def _repair(self, size: int) -> bytes:
+        """Begin a new line if a power cut left the last one unfinished."""
         if size == 0 or os.pread(self._descriptor, 1, size - 1) == b"\n":
             return b""
         return b"\n"

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 GIVE_UP_AFTER = timedelta(hours=24)
 _LONGEST_WAIT_S = 300.0
 _ALERT_KINDS = frozenset(AlertKind)
+_IS_NEXT = (
+    "state <> 'sending' AND NOT EXISTS ("
+    "SELECT 1 FROM outbox AS e WHERE e.channel = o.channel AND e.job = o.job"
+    " AND e.seq < o.seq AND e.next_try_us IS NOT NULL)"
+)
+"""A row that nobody is sending, and before which nothing of its job waits."""
 
 
 class Outbox:
@@ -59,10 +65,7 @@ class Outbox:
         """
         row = self._db.execute(
             "SELECT id, kind, message FROM outbox AS o"
-            " WHERE channel = ? AND next_try_us <= ? AND state <> 'sending' AND NOT EXISTS ("
-            "   SELECT 1 FROM outbox AS e WHERE e.channel = o.channel AND e.job = o.job"
-            "   AND e.seq < o.seq AND e.next_try_us IS NOT NULL)"
-            " ORDER BY seq LIMIT 1",
+            f" WHERE channel = ? AND next_try_us <= ? AND {_IS_NEXT} ORDER BY seq LIMIT 1",
             (channel, to_us(now)),
         ).fetchone()
         if row is None:
@@ -73,10 +76,15 @@ class Outbox:
         return row["id"], _message_of(row)
 
     def settle(self, row_id: str, delivery: Delivery, now: datetime) -> AlertState:
-        """Record what came of an attempt, and say where the row stands now."""
+        """Record what came of an attempt, and say where the row stands now.
+
+        A row that is settled already, as after a restart in between, stays as it is.
+        """
         row = self._db.execute(
-            "SELECT tries, created_us FROM outbox WHERE id = ?", (row_id,)
+            "SELECT state, tries, created_us, next_try_us FROM outbox WHERE id = ?", (row_id,)
         ).fetchone()
+        if row["next_try_us"] is None:
+            return AlertState(row["state"])
         tries = row["tries"] + 1
         state = _next_state(delivery, from_us(row["created_us"]), now)
         wait = delivery.retry_after_s or _wait_s(row_id, tries)
@@ -133,9 +141,8 @@ class Outbox:
     def next_tries(self) -> dict[str, datetime]:
         """Say when each channel's next row is due; channels for which nothing waits are absent."""
         rows = self._db.execute(
-            "SELECT channel, min(next_try_us) AS next_us FROM outbox"
-            " WHERE next_try_us IS NOT NULL AND state <> ? GROUP BY channel",
-            (AlertState.SENDING,),
+            "SELECT channel, min(next_try_us) AS next_us FROM outbox AS o"
+            f" WHERE next_try_us IS NOT NULL AND {_IS_NEXT} GROUP BY channel"
         )
         return {row["channel"]: from_us(row["next_us"]) for row in rows}
 

@@ -40,19 +40,9 @@ def open_reader(state_dir: Path) -> Iterator[Reader]:
     Raises StateError when there is none, or when it cannot be read.
     """
     path = state_dir / DATABASE
-    if not path.exists():
-        raise StateError(
-            f"{path}: there is no database: nothing has been verified here yet",
-            remedy="cronverifyd run, or cronverifyd check for a single look",
-        )
-    # Without a -wal file a reader who may not write could not open the database at all.
-    immutable = "" if path.with_name(f"{DATABASE}-wal").exists() else "&immutable=1"
     try:
         connection = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode=ro{immutable}",
-            uri=True,
-            isolation_level=None,
-            timeout=_BUSY_TIMEOUT_S,
+            _uri(path), uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT_S
         )
         try:
             connection.row_factory = sqlite3.Row
@@ -60,9 +50,22 @@ def open_reader(state_dir: Path) -> Iterator[Reader]:
             yield Reader(connection)
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except FileNotFoundError as error:
+        raise StateError(
+            f"{path}: there is no database: nothing has been verified here yet",
+            remedy="cronverifyd run, or cronverifyd check for a single look",
+        ) from error
+    except (sqlite3.Error, PermissionError) as error:
         remedy = "run this as the daemon's user, or as root"
         raise StateError(f"{path}: cannot be read: {error}", remedy=remedy) from error
+
+
+def _uri(path: Path) -> str:
+    """Name an existing database for SQLite to read. Raises OSError where there is none."""
+    path.stat()
+    # Without a -wal file a reader who may not write could not open the database at all.
+    immutable = "" if path.with_name(f"{DATABASE}-wal").exists() else "&immutable=1"
+    return f"{path.resolve().as_uri()}?mode=ro{immutable}"
 
 
 class Reader:

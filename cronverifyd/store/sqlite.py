@@ -7,7 +7,7 @@ a WAL database when two connections write or checkpoint at once.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -69,13 +69,17 @@ class Store:
     def __init__(self, state_dir: Path) -> None:
         path = state_dir / DATABASE
         try:
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA cache_size = -8192")
-            migrate(self._db)
-            self._journal = Journal(state_dir / JOURNAL)
+            with ExitStack() as opened:
+                self._journal = Journal(state_dir / JOURNAL)
+                opened.callback(self._journal.close)
+                self._db = sqlite3.connect(path, isolation_level=None)
+                opened.callback(self._db.close)
+                self._db.row_factory = sqlite3.Row
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._db.execute("PRAGMA cache_size = -8192")
+                migrate(self._db)
+                self._opened = opened.pop_all()
         except (sqlite3.Error, OSError) as error:
             message = f"{path}: cannot be opened for writing: {error}"
             raise StateError(
@@ -86,8 +90,7 @@ class Store:
 
     def close(self) -> None:
         """Close both; the write-ahead log is folded into the database."""
-        self._db.close()
-        self._journal.close()
+        self._opened.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -97,10 +100,12 @@ class Store:
         try:
             yield
             self._journal.append(self._notes)
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            # SQLite itself ends the transaction on some errors, such as a full disk.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def note(self, kind: str, now: datetime, **facts: Any) -> None:
         """Write into the journal, with the transaction, what no outcome file can say."""
@@ -234,6 +239,11 @@ class Store:
             f"SELECT {SLOT_LIST} FROM slot WHERE until_us IS NOT NULL ORDER BY until_us"
         )
         return [slot_of(row) for row in rows]
+
+    def settle_slots(self, job: str) -> None:
+        """Expect nothing more of a job's slots: those that are pending were never to be owed."""
+        self._db.execute("DELETE FROM slot WHERE job = ? AND verdict = ?", (job, Verdict.PENDING))
+        self._db.execute("UPDATE slot SET until_us = NULL WHERE job = ?", (job,))
 
     def save_slot(self, judged: JudgedSlot) -> None:
         """Keep a slot's judgment in the place of the one before."""
