@@ -20,7 +20,7 @@ from cronverifyd.daemon.clock import read_clock
 from cronverifyd.daemon.couriers import Couriers
 from cronverifyd.daemon.timer import TICK_S, Timer
 from cronverifyd.daemon.watch import Watch
-from cronverifyd.errors import ConfigError, CronverifydError, StateError, UnavailableError
+from cronverifyd.errors import CronverifydError, StateError, UnavailableError
 from cronverifyd.model import Delivered, Notice, NoticeKind, Severity, TriggeredBy
 from cronverifyd.systemd import Supervisor
 from cronverifyd.web import control, trigger
@@ -199,16 +199,30 @@ class Life:
             return None
         self._edition = edition
         try:
-            config = load(self.config.path)
-            build.senders(config, sys.stdout)
-        except ConfigError as error:
+            next_life = Life(load(self.config.path), edition, self._bell)
+            next_life.rehearse(self.config)
+        except CronverifydError as error:
             log.error("configuration not reloaded: %s", error)  # noqa: TRY400 (a user's mistake)
             engine.notify(self._broken(error), read_clock())
             return None
-        log.info("configuration reloaded path=%s", config.path)
-        return Life(config, edition, self._bell)
+        log.info("configuration reloaded path=%s", self.config.path)
+        return next_life
 
-    def _broken(self, error: ConfigError) -> Notice:
+    def rehearse(self, before: Config) -> None:
+        """Raise the CronverifydError that would keep this life from beginning.
+
+        `before`: the configuration in force, which holds its own port and state folder.
+        """
+        build.senders(self.config, sys.stdout)
+        if self.config.daemon.state_dir != before.daemon.state_dir:
+            with state.hold(self.config.daemon.state_dir):
+                pass
+        if self.config.listen.trigger is not None:
+            self._doors()
+            if self.config.listen.trigger != before.listen.trigger:
+                bind_tcp(*self.config.listen.trigger).close()
+
+    def _broken(self, error: CronverifydError) -> Notice:
         digest = hashlib.blake2b(str(error).encode(), digest_size=8).hexdigest()
         return Notice(
             id=f"config-{digest}-{self._edition}",
