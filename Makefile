@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cron lint format types check coverage bench wheel smoke clean
+.PHONY: help demo test test-cron test-oracle lint format types check coverage bench wheel smoke clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,12 +22,15 @@ $(READY): pyproject.toml constraints.txt hatch_build.py
 demo: $(READY) ## the whole chain for real, in a temporary folder, under a minute
 	@$(BIN)/cronverifyd demo
 
-test: $(READY) ## all tests but the one under the real cron
-	@$(BIN)/python -m pytest -m 'not cron'
-	@echo "the test under the real Debian cron takes four minutes of its own: make test-cron"
+test: $(READY) ## all tests but those with the real cron
+	@$(BIN)/python -m pytest -m 'not cron and not oracle'
+	@echo "the tests with the real Debian cron take minutes of their own: make test-cron test-oracle"
 
 test-cron: $(READY) ## jobs under the real Debian cron (package cron, as root; four minutes)
 	@$(BIN)/python -m pytest -m cron -s
+
+test-oracle: $(READY) ## slots against the real cron over clock changes (cron, libfaketime, as root)
+	@$(BIN)/python -m pytest -m oracle
 
 lint: $(READY) ## formatter and linter, changing nothing
 	@$(BIN)/ruff format --check .
@@ -44,7 +47,7 @@ check: lint types test ## all three
 
 coverage: $(READY) ## tests with branch coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -m 'not cron' -q
+	@$(BIN)/coverage run -m pytest -m 'not cron and not oracle' -q
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 

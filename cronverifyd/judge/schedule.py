@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import pairwise, product, takewhile
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -90,6 +90,11 @@ class Schedule(ABC):
     def latest_at(self, instant: datetime) -> datetime:
         """Find the newest slot that is not after an aware instant."""
 
+    def starts_at(self, slot: datetime) -> int:
+        """Say how often cron starts the job at a slot: once, but for the end of a spring gap."""
+        del slot
+        return 1
+
 
 @lru_cache(maxsize=4096)
 def parse(text: str, timezone: str) -> Schedule:
@@ -152,6 +157,18 @@ class _Cron(Schedule):
             if (found and match <= wall) or match.year < wall.year - _PATIENCE_YEARS:
                 break
         return _with_offset(max(self._not_empty(found)), self.zone)
+
+    def starts_at(self, slot: datetime) -> int:
+        """Count the walls that come at this slot: cron makes up for each that was jumped over."""
+        instant = slot.astimezone(UTC)
+        wall = self._wall(instant)
+        jumped = wall - self._wall(instant - _MINUTE) - _MINUTE
+        if jumped <= timedelta():
+            return 1
+        matches = takewhile(
+            lambda match: match <= wall, CronSim(self.expression, wall - jumped - _TICK)
+        )
+        return sum(instant in self._instants(match) for match in matches)
 
     def _not_empty(self, found: list[datetime]) -> list[datetime]:
         if not found:
