@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -82,11 +83,12 @@ class Bell:
     def drain(self) -> list[Envelope]:
         """Take out all that waits, when the loop has ended."""
         waiting: list[Envelope] = []
-        while True:
-            try:
+        with suppress(Empty):
+            while True:
                 waiting.append(self._queue.get_nowait())
-            except Empty:
-                return waiting
+        # A look may have been among them: as long as it counts as waiting, nothing rings again.
+        self._look_waits.clear()
+        return waiting
 
     def turned(self) -> None:
         """Note that the main loop has completed a turn."""

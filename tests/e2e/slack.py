@@ -1,0 +1,140 @@
+"""A Slack look-alike on loopback that keeps what it is sent, and answers as a test tells it."""
+
+import html
+import json
+import re
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+HANGS = "hangs"
+_INCIDENT = re.compile(r"^incident (\S+) on ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One POST. `arrived_at`: epoch seconds, when its body had been read. `status`: our answer."""
+
+    payload: dict
+    arrived_at: float
+    status: int | str
+
+    @property
+    def text(self):
+        """What a notification shows, without the sign in front."""
+        return html.unescape(self.payload["text"]).partition(" ")[2]
+
+    @property
+    def title(self):
+        header = html.unescape(self.payload["blocks"][0]["text"]["text"])
+        return header.partition(" ")[2]
+
+    @property
+    def whole(self):
+        """Every word of it, as Slack shows it."""
+        pieces = [self.payload["text"]]
+        for block in self.payload["blocks"]:
+            pieces += [piece["text"] for piece in _pieces(block)]
+        return html.unescape("\n".join(pieces))
+
+    @property
+    def incident(self):
+        found = _INCIDENT.search(self.whole)
+        return found and found[1]
+
+    @property
+    def is_recovery(self):
+        return self.title.endswith(" is well again")
+
+    @property
+    def may_repeat(self):
+        return "may repeat" in self.whole
+
+
+def _pieces(block):
+    pieces = [block.get("text"), *block.get("fields", ()), *block.get("elements", ())]
+    return [piece for piece in pieces if piece]
+
+
+class Slack(ThreadingHTTPServer):
+    """`answers`: the status of each next answer, or HANGS; the last one stays."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers = [200]
+        self.released = threading.Event()
+        self._messages = []
+        self._changed = threading.Condition()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/services/T0/B0/look-alike"
+
+    @property
+    def messages(self):
+        with self._changed:
+            return list(self._messages)
+
+    @property
+    def titles(self):
+        return [message.title for message in self.messages]
+
+    def wait_for(self, *titles, within_s):
+        """Wait until each title was heard; give the first message of each."""
+        self.wait_until(lambda messages: set(titles) <= {m.title for m in messages}, within_s)
+        return [next(m for m in self.messages if m.title == title) for title in titles]
+
+    def wait_until(self, enough, within_s):
+        with self._changed:
+            done = self._changed.wait_for(lambda: enough(self._messages), within_s)
+        assert done, f"within {within_s} s Slack heard only: {self.titles}"
+
+    def take(self, payload):
+        """Keep a message, and say how to answer it."""
+        with self._changed:
+            status = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            self._messages.append(Message(payload, time.time(), status))
+            self._changed.notify_all()
+        return status
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        status = self.server.take(json.loads(body))
+        if status == HANGS:
+            self.server.released.wait(60)
+            self.close_connection = True
+            return
+        self.send_response(status)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_):
+        """Keep quiet."""
+
+    def handle(self):
+        try:
+            super().handle()
+        except ConnectionError:
+            """The daemon was killed while we answered."""
+
+
+@contextmanager
+def slack_look_alike():
+    """Serve in a thread until the end of the block."""
+    with Slack() as slack:
+        thread = threading.Thread(target=slack.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield slack
+        finally:
+            slack.released.set()
+            slack.shutdown()
+            thread.join()
