@@ -49,6 +49,7 @@ SYSLOG_BYTES = 8000  # rsyslog cuts a message at 8 KiB
 KILL_AFTER_S = 10.0
 BACKGROUND_S = 2.0  # how long a background child that holds the pipe may keep us
 GONE_S = 1.0  # how long a missing outcome file is waited for
+LOCKED_S = 0.5  # how long we wait for whoever holds the outcome file's lock, a line
 CREATE_AFTER_S = 0.1  # logrotate renames, then creates: ours in between would be in its way
 
 UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -210,7 +211,9 @@ def execute(command: list[str]) -> int:
     name = words[0]
     path = posix.environ.get(b"PATH", DEFAULT_PATH)
     reason = 2  # ENOENT
-    for folder in [b""] if b"/" in name or not name else path.split(b":"):
+    if not name:
+        return reason  # Python does not even try
+    for folder in [b""] if b"/" in name else path.split(b":"):
         file = folder + b"/" + name if folder else name
         try:
             posix.execv(file, words)
@@ -239,19 +242,19 @@ def become(command: list[str], before: Signals, why: str) -> "NoReturn":
 
 
 def start(
-    command: list[str], names: dict[str, str], pipes: Pipes, before: Signals
+    command: list[str], names: dict[str, str], relay: "Relay | None", before: Signals
 ) -> tuple[int, int]:
     """Start the job; return its pid, and 0 or the errno of its exec.
 
-    By fork, since posix_spawn would leave signals 32 and 33 ignored in the job.
+    By fork, since posix_spawn would leave signals 32 and 33 ignored in the job. A relay that could
+    not start (no memory, no threads) leaves the job our own stdout and stderr.
     """
     failed, fail = posix.pipe()  # a good exec closes it, a bad one writes its errno
     pid = posix.fork()
     if not pid:
         try:
-            for _, inlet, fds in pipes:
-                for fd in fds:
-                    posix.dup2(inlet, fd)
+            if relay and relay.is_ready():
+                relay.take_streams()
             for name, value in names.items():
                 posix.putenv(name, encoded(value))
             give_back(before)
@@ -291,6 +294,16 @@ class Relay:
                 leave(0)
         posix.close(self.inlet)
 
+    def is_ready(self) -> bool:
+        """Tell, for the job alone, whether the relay is at work; wait for it, or for its end."""
+        return posix.read(self.outlet, 1) == b"!"
+
+    def take_streams(self) -> None:
+        """Put the pipes in the place of the job's stdout and stderr."""
+        for _, inlet, fds in self.pipes:
+            for fd in fds:
+                posix.dup2(inlet, fd)
+
     def copy_all(self) -> None:
         """Copy to the last end of file, and answer then, or before if ANSWER_NOW asks for it."""
         _signal.signal(ANSWER_NOW, self.answer)
@@ -303,6 +316,7 @@ class Relay:
         for outlet, _, fds in self.pipes[:-1]:
             done.acquire()
             _thread.start_new_thread(self.copy, (outlet, fds[0], done))
+        posix.write(self.inlet, b"!")
         self.copy(self.pipes[-1][0], self.pipes[-1][2][0])
         done.acquire()
         self.answer()
@@ -322,10 +336,12 @@ class Relay:
 
     def copy(self, source: int, target: int, done: "_thread.LockType | None" = None) -> None:
         """Copy a stream to its end; if its reader has gone, leave SIGPIPE to the job."""
+        block = bytearray(65536)  # one for all: a new one each time would cost speed
+        view = memoryview(block)
         try:
-            while data := posix.read(source, 65536):
-                self.keep(target, data)
-                deliver(target, data)
+            while size := posix.readv(source, [block]):
+                self.keep(target, block, size)
+                deliver(target, view[:size])
         except BrokenPipeError:
             pass
         close(source)
@@ -333,14 +349,18 @@ class Relay:
         if done:
             done.release()
 
-    def keep(self, stream: int, data: bytes) -> None:
+    def keep(self, stream: int, block: bytearray, size: int) -> None:
         """Count what was printed, and keep the end of it."""
         place = stream if self.apart else 0
+        end = bytes(block[max(0, size - TAIL_BYTES) : size])
+        # To find is ten times as fast as to count, and binary output may have no lines at all.
+        lines = block.count(10, 0, size) if block.find(10, 0, size) >= 0 else 0
         with self.keeping:
-            self.total += len(data)
-            self.newlines += data.count(b"\n")
-            self.unended = data[-1] != 10
-            self.kept[place] = (self.kept[place] + data[-TAIL_BYTES:])[-TAIL_BYTES:]
+            self.total += size
+            self.newlines += lines
+            self.unended = end[-1] != 10
+            whole = len(end) == TAIL_BYTES
+            self.kept[place] = end if whole else (self.kept[place] + end)[-TAIL_BYTES:]
 
     def answer(self, *_: object) -> None:
         """Tell the wrapper, once, how much was printed and how it ended."""
@@ -363,20 +383,20 @@ class Relay:
         poll.register(self.outlet)
         if not poll.poll(BACKGROUND_S * 1000):
             posix.kill(self.pid, ANSWER_NOW)
+            self.pid = 0  # it outlives us, and is reaped by init
         said = b""
         while poll.poll(300) and (data := posix.read(self.outlet, LINE_BYTES)):
             said += data
-        head, _, tail = said.partition(b"\n")
+        head, _, tail = said.lstrip(b"!").partition(b"\n")  # a job that died early left the `!`
         return printed(tail, *map(int, head.split())) if head else {}
 
 
-def deliver(fd: int, data: bytes) -> None:
-    """Write all of `data`, whether `fd` blocks or not; raise BrokenPipeError without a reader.
+def deliver(fd: int, view: memoryview) -> None:
+    """Write all of it, whether `fd` blocks or not; raise BrokenPipeError without a reader.
 
     Any other error (a full disk, a terminal that went away) costs this piece only: so much the
     job's own write would have lost. The next is tried again.
     """
-    view = memoryview(data)
     while view:
         try:
             view = view[posix.write(fd, view) :]
@@ -496,7 +516,10 @@ def reported(path: str) -> dict[str, object]:
     """Return what the job has written to $CRONVERIFY_RESULT, and remove that."""
     report: dict[str, object] = {}
     metrics: dict[str, object] = {}
-    for line in slurp(path, LINE_BYTES).decode("utf-8", "replace").split("\n"):
+    text = slurp(path, LINE_BYTES)
+    if len(text) == LINE_BYTES:
+        text = text[: text.rfind(b"\n") + 1]  # half a number would be a wrong number
+    for line in text.decode("utf-8", "replace").split("\n"):
         key, _, value = map(str.strip, line.partition("="))
         if key == "status":
             report["status"] = value[:40]
@@ -509,7 +532,8 @@ def reported(path: str) -> dict[str, object]:
     except OSError:
         pass  # the usual case: the job had nothing to say
     while len(to_line(metrics)) > METRICS_BYTES:
-        metrics.popitem()
+        for _ in range(len(metrics) // 8 + 1):
+            metrics.popitem()
     if metrics:
         report["metrics"] = metrics
     return report
@@ -650,8 +674,10 @@ class Outcomes:
 def append_line(fd: int, line: bytes) -> None:
     """Append a line by one write(2), on a line of its own; take back what is only a part of it.
 
-    If somebody has appended to the part by then, it stays: a later line starts on its own.
+    Under a lock, since a longer write shows its pages one by one: to another wrapper the file would
+    seem to end within a line. If somebody without a lock has appended to the part, it stays.
     """
+    lock(fd)
     size = posix.lseek(fd, 0, 2)
     try:
         if size and posix.pread(fd, 1, size - 1) not in (b"\n", b""):
@@ -664,6 +690,21 @@ def append_line(fd: int, line: bytes) -> None:
         if posix.fstat(fd).st_size == end:
             posix.ftruncate(fd, end - written)
         raise OSError(28, "no room for the line")
+
+
+def lock(fd: int) -> None:
+    """Lock a file until it is closed, or do without after LOCKED_S."""
+    import fcntl
+
+    deadline = time.monotonic() + LOCKED_S
+    while time.monotonic() < deadline:
+        try:
+            return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.002)
+        except OSError:
+            return None  # a file system without locks
+    return None
 
 
 def to_syslog(line: bytes) -> bool:
@@ -699,18 +740,19 @@ def watch(pid: int, limit_s: float, outcomes: Outcomes) -> "tuple[int, struct_ru
             stop(pid, due.pop(0)[1])
         again_s = 3600.0 if outcomes.flush() else 0.02
         got = _signal.sigtimedwait(AWAITED, max(0.0, min(left_s, again_s)))
-        if got and got.si_signo in PASSED_ON and is_for_job(got):
+        if got and got.si_signo in PASSED_ON and is_for_job(got, pid):
             send(pid, got.si_signo)
 
 
-def is_for_job(got: "_signal.struct_siginfo") -> bool:
-    """Tell whether the job has not been sent this signal, too.
+def is_for_job(got: "_signal.struct_siginfo", pid: int) -> bool:
+    """Tell whether the job, `pid`, has not been sent this signal, too.
 
     A process sent it to us (si_code is not above 0), or a terminal that hung up: that tells the
-    leader of its session only, while Ctrl-C goes to the whole foreground, the job included.
+    leader of its session only, while Ctrl-C goes to the whole foreground, the job included. What
+    comes from the job itself (`kill 0`) went to the process group that we share.
     """
     hung_up = got.si_signo == _signal.SIGHUP and posix.getsid(0) == posix.getpid()
-    return bool(got.si_code <= 0 or hung_up)
+    return bool(hung_up or (got.si_code <= 0 and got.si_pid != pid))
 
 
 def stop(pid: int, number: int) -> None:
@@ -759,7 +801,7 @@ class Run:
         names = {"CRONVERIFY_JOB": self.job, "CRONVERIFY_RUN_ID": self.id}
         names["CRONVERIFY_RESULT"] = self.result
         self.started_at, self.start_s = time.time(), time.monotonic()
-        self.pid, self.reason = start(self.command, names, pipes, before)
+        self.pid, self.reason = start(self.command, names, self.relay, before)
         for outlet, inlet, _ in pipes:
             posix.close(outlet)
             posix.close(inlet)
@@ -788,6 +830,8 @@ class Run:
         self.record("finish", at, {**more, **end, **report, **heard})
         while not self.outcomes.flush():
             time.sleep(0.02)
+        if self.relay and self.relay.pid:
+            posix.waitpid(self.relay.pid, 0)  # it is at its end; not every init reaps
 
     def record(self, event: str, at: float, more: dict[str, object]) -> None:
         """Append a line of this run."""

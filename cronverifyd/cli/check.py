@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cronverifyd.cli.common import config_option, console, json_option, print_json, read_config
+from cronverifyd.cli import words
+from cronverifyd.cli.common import (
+    config_option,
+    console,
+    json_option,
+    known_job,
+    print_json,
+    read_config,
+)
 from cronverifyd.errors import CronverifydError, StateError, UnavailableError, UnknownJobError
+from cronverifyd.model import DeliveryResult
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cronverifyd.config.pieces import Config
+    from cronverifyd.model import Delivered
 
 _DAEMON_ANSWERS_WITHIN_S = 30.0
+_NOBODY_LISTENS = (FileNotFoundError, ConnectionRefusedError, NotADirectoryError)
 
 
 @click.command("check")
@@ -34,12 +46,20 @@ def command(jobs: tuple[str, ...], config_path: Path | None, *, as_json: bool) -
       cronverifyd check invoice-gen --json
     """
     config = read_config(config_path)
+    for job in jobs:
+        _refuse_unwatched(config, job)
     document = _ask_daemon(config, jobs) or _check_here(config, jobs)
     if as_json:
         print_json({key: document[key] for key in ("checked", "failures", "details")})
     else:
         _print(document)
     return 1 if document["failures"] else 0
+
+
+def _refuse_unwatched(config: Config, job: str) -> None:
+    if not config.jobs[known_job(job, config.jobs)].enabled:
+        what = f'job "{job}" is disabled: nobody verifies it'
+        raise UnknownJobError(what, remedy=f"enabled = true in [jobs.{job}] of {config.path}")
 
 
 def _ask_daemon(config: Config, jobs: tuple[str, ...]) -> dict[str, Any] | None:
@@ -52,12 +72,8 @@ def _ask_daemon(config: Config, jobs: tuple[str, ...]) -> dict[str, Any] | None:
         status, document = ask_daemon(
             path, "/check", {"jobs": list(jobs) or None}, _DAEMON_ANSWERS_WITHIN_S
         )
-    except StateError:
-        from cronverifyd.web.sockets import connect_unix
-
-        try:
-            connect_unix(path, 1.0).close()
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+    except StateError as error:
+        if isinstance(error.__cause__, _NOBODY_LISTENS):
             return None
         raise
     if status != 200:
@@ -82,6 +98,7 @@ def _check_here(config: Config, jobs: tuple[str, ...]) -> dict[str, Any]:
     from cronverifyd.web.answer import answer
 
     state.become_owner(config.daemon.state_dir)
+    os.umask(0o077)  # as the daemon does: the output of jobs is nobody else's business
     senders = build.senders(config, sys.stderr)
     waiting: list[tuple[str, str, Alert | Notice]] = []
     with (
@@ -94,19 +111,29 @@ def _check_here(config: Config, jobs: tuple[str, ...]) -> dict[str, Any]:
         )
         while waiting:
             channel, row, message = waiting.pop(0)
-            engine.handle(attempt(channel, senders[channel], row, message), read_clock())
+            delivered = attempt(channel, senders[channel], row, message)
+            engine.handle(delivered, read_clock())
+            _say_what_failed(delivered)
     if verified is None:
         raise UnavailableError("the check gave no answer")
     return answer(verified)
 
 
+def _say_what_failed(delivered: Delivered) -> None:
+    result, error = delivered.delivery.result, delivered.delivery.error
+    if result is not DeliveryResult.SENT:
+        click.echo(f"cronverifyd: channel {delivered.channel} was not told: {error}", err=True)
+    if result is DeliveryResult.RETRY:
+        click.echo("try: cronverifyd check again; a daemon tries by itself", err=True)
+
+
 def _print(document: dict[str, Any]) -> None:
-    from cronverifyd.tell.text import one_line
+    from cronverifyd.cli.table import hang
 
     out = console()
     for detail in document["details"]:
         out.print(f"{detail['job']}: {detail['verdict']}", style="bold red")
-        out.print(f"  {one_line(detail['issue'], 400)}")
+        out.print(*hang("  ", words.safe(detail["issue"]), 2, out), sep="\n")
         if detail["error"]:
-            out.print(f"  error: {one_line(detail['error'], 400)}")
+            out.print(*hang("  ", f"error: {words.safe(detail['error'])}", 2, out), sep="\n")
     out.print(document["result"])

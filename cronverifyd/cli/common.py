@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cronverifyd.config.pieces import Config
 
 _SYSTEM_CONFIG = Path("/etc/cronverifyd/config.toml")
-_PIPE_WIDTH = 200
+_PIPE_WIDTH = 1_000
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,13 +76,35 @@ def known_job(name: str, names: Iterable[str]) -> str:
 
 
 def print_json(document: Any) -> None:
-    """Print one document. Instants are RFC 3339."""
-    sys.stdout.write(json.dumps(document, indent=2, default=str, ensure_ascii=False) + "\n")
+    """Print one document. Instants are RFC 3339.
+
+    It is ASCII, so that it can be printed everywhere and nothing in it moves a terminal.
+    """
+    write(json.dumps(document, indent=2, default=str) + "\n")
+
+
+def write(text: str) -> None:
+    """Write to the standard output; where nobody reads it any more, to nowhere."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        hush()
+
+
+def hush() -> None:
+    """Let the standard output lead nowhere: the interpreter must not complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def console() -> Console:
     """Make a console: colour on a terminal only (and not with NO_COLOR), nothing cut in a pipe."""
     from rich.console import Console
 
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:
+            """Go on: rich itself would exit with 1, which here says that a job is not well."""
+            hush()
+
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
-    return Console(width=width, highlight=False, markup=False, emoji=False)
+    return Quiet(width=width, highlight=False, markup=False, emoji=False)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cronverifyd.cli.common import config_option, find_config, json_option, print_json
+from cronverifyd.cli.common import config_option, find_config, json_option, print_json, write
 from cronverifyd.errors import ConfigError
 from cronverifyd.judge.wording import plural
 
@@ -17,9 +16,15 @@ if TYPE_CHECKING:
     from cronverifyd.config.pieces import Config
 
 
-@click.group("config")
+@click.group("config", no_args_is_help=False)
 def command() -> None:
-    """Check a configuration, or import one."""
+    """Check a configuration, or import one.
+
+    \b
+    Examples:
+      cronverifyd config check
+      cronverifyd config import cron_config.json -o config.toml
+    """
 
 
 @command.command("check")
@@ -56,7 +61,7 @@ def _print(config: Config) -> None:
     for warning in config.warnings:
         click.echo(f"cronverifyd: warning: {warning}", err=True)
     jobs, channels = plural(len(config.jobs), "job"), ", ".join(config.channels)
-    click.echo(f"{config.path}: no problems ({jobs}; alerts go to {channels})")
+    write(f"{config.path}: no problems ({jobs}; alerts go to {channels})\n")
 
 
 @command.command("import")
@@ -84,7 +89,7 @@ def import_(file: Path, output: Path | None) -> int:
     output = output or click.get_current_context().find_root().obj
     toml = import_tutorial(_read(file), environ=os.environ, file=str(file))
     if output is None:
-        sys.stdout.write(toml)
+        write(toml)
         return 0
     _write_new(output, toml)
     click.echo(f"wrote {output}; try: cronverifyd config check --config {output}", err=True)

@@ -11,6 +11,7 @@ from cronverifyd.judge.verify import first_moment
 from cronverifyd.model import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from cronverifyd.config.pieces import Config
@@ -29,7 +30,7 @@ def status(config: Config, reader: Reader, now: datetime) -> dict[str, Any]:
         for name, job in config.jobs.items()
         if job.enabled
     ]
-    unseen = unverified(config, tenures, now)
+    unseen = unverified(config, reader, now)
     return {
         "healthy": not incidents and not unseen,
         "instance": config.daemon.instance,
@@ -42,7 +43,7 @@ def status(config: Config, reader: Reader, now: datetime) -> dict[str, Any]:
     }
 
 
-def unverified(config: Config, tenures: dict[str, Tenure], now: datetime) -> list[str]:
+def unverified(config: Config, reader: Reader, now: datetime) -> list[str]:
     """Name the jobs of which a slot should have been judged by now, and was not.
 
     That is so when no daemon runs, or it hangs: then nobody checks, and silence means nothing.
@@ -50,15 +51,31 @@ def unverified(config: Config, tenures: dict[str, Tenure], now: datetime) -> lis
     patience = _GRACE_OF_THE_DAEMON
     if config.cueapi.transport != "off":
         patience += timedelta(seconds=config.cueapi.fallback_after_s)
+    tenures = reader.tenures()
     late: list[str] = []
     for name, job in config.jobs.items():
         tenure = tenures.get(name)
-        if not job.enabled or tenure is None or tenure.schedule != job.schedule:
+        if not job.enabled or tenure is None or not _in_force(tenure, job):
             continue
-        slot = make_slot(job, parse(job.schedule, job.timezone).next_after(tenure.cursor))
-        if first_moment(job, slot) + patience < now:
+        if min(_moments(job, tenure, reader.last_slots(name, _STRIP))) + patience < now:
             late.append(name)
     return late
+
+
+def _in_force(tenure: Tenure, job: Job) -> bool:
+    """Say whether the daemon watches the job as the configuration has it by now."""
+    return tenure.active and (tenure.schedule, tenure.timezone) == (job.schedule, job.timezone)
+
+
+def _moments(job: Job, tenure: Tenure, slots: list[JudgedSlot]) -> Iterator[datetime]:
+    """Say when a job's newest slots, and the next one, have to be judged by time alone."""
+    yield from (s.judgment.until for s in slots if s.judgment.until is not None)
+    judged = {s.slot.at for s in slots if s.judgment.verdict is not Verdict.PENDING}
+    schedule = parse(job.schedule, job.timezone)
+    upcoming = schedule.next_after(tenure.cursor)
+    while upcoming in judged:
+        upcoming = schedule.next_after(upcoming)
+    yield first_moment(job, make_slot(job, upcoming))
 
 
 def history(job: Job, reader: Reader, count: int) -> dict[str, Any]:

@@ -160,4 +160,4 @@ def _around(job: Job, reader: Reader, now: datetime, zone: tzinfo) -> Iterator[d
     upcoming = make_slot(job, parse(job.schedule, job.timezone).next_after(now))
     yield _piece("next", f"{_when(upcoming.at, zone)}, deadline {_when(upcoming.deadline, zone)}")
     if job.runbook:
-        yield _piece("runbook", job.runbook)
+        yield _piece("runbook", one_line(job.runbook, 600))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,10 +19,11 @@ from cronverifyd.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from rich.console import RenderableType
+    from rich.console import Console
+    from rich.text import Text
 
 
 @click.command("history")
@@ -38,7 +40,6 @@ def command(job: str, count: int, config_path: Path | None, *, as_json: bool) ->
       cronverifyd history invoice-gen -n 100 --json
     """
     from cronverifyd.cli import documents
-    from cronverifyd.daemon.clock import read_clock
     from cronverifyd.store.reader import open_reader
 
     config = read_config(config_path)
@@ -48,44 +49,60 @@ def command(job: str, count: int, config_path: Path | None, *, as_json: bool) ->
     if as_json:
         print_json(document)
     elif document["slots"]:
-        console().print(_table(document, read_clock()))
+        _print(document, console())
     else:
         console().print(f"{job}: no slot has been judged yet")
     return 0
 
 
-def _table(document: dict[str, Any], now: datetime) -> RenderableType:
-    from rich import box
-    from rich.table import Table
+def _print(document: dict[str, Any], out: Console) -> None:
+    """Draw the table; where it has no room for the reasons, those of importance stand below."""
+    from cronverifyd.cli.table import Column, hang, lay_out
+
+    columns = (
+        Column(title="SLOT"),
+        Column(title="VERDICT"),
+        Column(title="STARTED", drop=1),
+        Column(title="TOOK", drop=2),
+        Column(title="STATUS", least=8, drop=4),
+        Column(title="EXIT", drop=3),
+        Column(title="REASON", drop=5),
+    )
+    slots = document["slots"]
+    heading, *lines = lay_out(columns, [row for slot in slots for row in _rows(slot)], out.width)
+    below = not heading.plain.endswith("REASON")
+    out.print(heading)
+    left = iter(lines)
+    for slot in slots:
+        for line in islice(left, max(1, len(slot["runs"]))):
+            out.print(line)
+        if below and slot["verdict"] != "ok":
+            out.print(*hang("  ", _reason(slot), 2, out), sep="\n")
+
+
+def _reason(slot: dict[str, Any]) -> str:
+    return words.safe(slot["reason"]) + (" (found late)" if slot["found_late"] else "")
+
+
+def _rows(slot: dict[str, Any]) -> Iterator[tuple[Text | str, ...]]:
+    """Make a row for a slot with its newest run, and one for each of its other runs."""
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in ("SLOT", "VERDICT", "STARTED", "TOOK", "STATUS", "EXIT"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
-    table.add_column("REASON", overflow="fold", ratio=1)
-    for slot in document["slots"]:
-        zone = datetime.fromisoformat(slot["slot"]).tzinfo
-        runs = slot["runs"] or [None]
-        table.add_row(
-            words.instant(slot["slot"], now),
-            Text(slot["verdict"], style=words.STYLES[slot["verdict"]]),
-            *_run_cells(runs[0], now, zone),
-            words.safe(slot["reason"]) + (" (found late)" if slot["found_late"] else ""),
-        )
-        for run in runs[1:]:
-            table.add_row("", "", *_run_cells(run, now, zone), "")
-    return table
+    at = datetime.fromisoformat(slot["slot"])
+    first, *others = slot["runs"] or [None]
+    verdict = Text(slot["verdict"], style=words.STYLES[slot["verdict"]])
+    yield words.slot(slot["slot"]), verdict, *_run_cells(first, at), _reason(slot)
+    for run in others:
+        yield "", "", *_run_cells(run, at), ""
 
 
-def _run_cells(
-    run: dict[str, Any] | None, now: datetime, zone: tzinfo | None
-) -> tuple[str, str, str, str]:
+def _run_cells(run: dict[str, Any] | None, slot: datetime) -> tuple[str, str, str, str]:
     from cronverifyd.judge.duration import format_duration
 
     if run is None:
         return "-", "-", "-", "-"
+    started = words.instant(run["started_at"], slot) if run["started_at"] else "-"
     took = "-" if run["duration_s"] is None else format_duration(run["duration_s"])
     code = "-" if run["exit_code"] is None else str(run["exit_code"])
     ended_by = words.safe(run["signal"], 12) or code
-    started = words.instant(run["started_at"], now, zone) if run["started_at"] else "-"
     return started, took, words.safe(run["status"], 40), ended_by

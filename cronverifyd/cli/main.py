@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import click
 
 from cronverifyd import __version__
-from cronverifyd.errors import CronverifydError
+from cronverifyd.cli.common import hush
+from cronverifyd.errors import CronverifydError, StateError
 
 # Name → module; a command's module is imported when it is called, since flask, requests and the
 # scheduler together take a quarter of a second that `status` does not have.
@@ -24,6 +27,7 @@ _COMMANDS = {
     "config": "config",
     "demo": "demo",
 }
+_OUTPUT_IS_LOST = {errno.ENOSPC, errno.EIO, errno.EPIPE}
 _HELP = {
     "run": "Run the daemon in the foreground.",
     "check": "Verify now, and print what is not well.",
@@ -55,6 +59,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
+    no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 all well, 1 some job is not well, 2 usage or configuration error,"
     " 3 the daemon or its state cannot be reached, 4 another daemon holds the state.",
@@ -83,30 +88,44 @@ def cli(ctx: click.Context, config_path: Path | None) -> None:
 
 def main() -> NoReturn:
     """Run the command line and end the process."""
-    sys.exit(_run(sys.argv[1:]))
+    _open_streams()
+    sys.exit(run(sys.argv[1:]))
 
 
-def _run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code; what went wrong is said on stderr."""
     try:
         code = cli.main(arguments, prog_name="cronverifyd", standalone_mode=False)
         sys.stdout.flush()
     except CronverifydError as error:
         _say(str(error), error.remedy)
         return error.exit_code
-    except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else "cronverifyd"
-        _say(error.format_message(), f"{path} --help")
-        return CronverifydError.exit_code
     except click.ClickException as error:
-        _say(error.format_message(), None)
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "cronverifyd"
+        _say(error.format_message(), f"{path} --help")
         return CronverifydError.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if error.errno not in _OUTPUT_IS_LOST:
+            raise
+        hush()
+        _say(f"cannot go on: {error.strerror or error}", None)
+        return StateError.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _open_streams() -> None:
+    """Make the streams fit to be written to: some callers close them, some know only ASCII."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _nowhere() -> TextIO:
+    return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
 
 
 def _say(what: str, remedy: str | None) -> None:

@@ -14,9 +14,10 @@ from cronverifyd.cli.common import config_option, console, json_option, print_js
 from cronverifyd.judge.wording import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
     from rich.text import Text
 
     from cronverifyd.config.pieces import Config
@@ -47,7 +48,8 @@ def command(config_path: Path | None, *, watch: bool, as_json: bool) -> int:
     if as_json:
         print_json(document)
     else:
-        console().print(_page(document))
+        out = console()
+        out.print(_page(document, out))
     return _exit_code(document)
 
 
@@ -72,67 +74,64 @@ def _exit_code(document: dict[str, Any]) -> int:
 def _watch(config: Config) -> None:
     from rich.live import Live
 
-    with Live(console=console(), screen=sys.stdout.isatty(), auto_refresh=False) as live:
+    out = console()
+    with Live(console=out, screen=sys.stdout.isatty(), auto_refresh=False) as live:
         while True:
-            live.update(_page(_document(config)), refresh=True)
+            live.update(_page(_document(config), out), refresh=True)
             time.sleep(_REFRESH_S)
 
 
-def _page(document: dict[str, Any]) -> RenderableType:
+def _page(document: dict[str, Any], out: Console) -> RenderableType:
     from rich.console import Group
 
     now = datetime.fromisoformat(document["now"])
-    return Group(_table(document, now), *_reasons(document), *_summary(document, now))
+    return Group(
+        *_table(document, now, out.width), *_reasons(document, now, out), *_summary(document, now)
+    )
 
 
-def _table(document: dict[str, Any], now: datetime) -> RenderableType:
-    from rich import box
-    from rich.table import Table
+def _table(document: dict[str, Any], now: datetime, room: int) -> list[Text]:
+    from cronverifyd.cli.table import Column, lay_out
+
+    columns = (
+        Column(title="JOB", least=18),
+        Column(title="VERDICT"),
+        Column(title="LAST SLOT", drop=2),
+        Column(title="LAST OK", drop=3),
+        Column(title="NEXT", drop=4),
+        Column(title="STRIP", drop=1),
+    )
+    return lay_out(columns, [_row(job, now) for job in document["jobs"]], room)
+
+
+def _row(job: dict[str, Any], now: datetime) -> tuple[Text | str, ...]:
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("JOB", overflow="ellipsis", no_wrap=True, min_width=8)
-    table.add_column("VERDICT", no_wrap=True)
-    table.add_column("LAST SLOT", no_wrap=True, overflow="ellipsis")
-    table.add_column("LAST OK", no_wrap=True, overflow="ellipsis")
-    table.add_column("NEXT", no_wrap=True, overflow="ellipsis")
-    table.add_column("INCIDENT", no_wrap=True, overflow="ellipsis")
-    table.add_column("STRIP", no_wrap=True, overflow="crop")
+    return (
+        job["job"],
+        Text(job["verdict"], style=words.STYLES[job["verdict"]]),
+        words.recent(job["slot"], now) if job["slot"] else "-",
+        words.roughly(job["last_ok"], now),
+        words.roughly(job["next"], now),
+        Text.assemble(*((words.LETTERS[v], words.STYLES[v]) for v in job["strip"])),
+    )
+
+
+def _reasons(document: dict[str, Any], now: datetime, out: Console) -> Iterator[Text]:
+    """Say, of each job with an open incident, why and since when it is not well."""
+    from rich.text import Text
+
+    from cronverifyd.cli.table import hang
+
     for job in document["jobs"]:
-        table.add_row(
-            job["job"],
-            Text(job["verdict"], style=words.STYLES[job["verdict"]]),
-            words.instant(job["slot"], now) if job["slot"] else "-",
-            words.ago(job["last_ok"], now),
-            words.ago(job["next"], now),
-            _incident(job["incident"], now),
-            _strip(job["strip"]),
-        )
-    return table
+        if job["incident"] is not None:
+            reason = f": {words.safe(job['reason'])}; {_incident(job['incident'], now)}"
+            yield from hang("", Text.assemble((job["job"], "bold red"), reason), 2, out)
 
 
-def _incident(incident: dict[str, Any] | None, now: datetime) -> str:
-    if incident is None:
-        return "-"
-    slots = plural(incident["slots"], "slot")
+def _incident(incident: dict[str, Any], now: datetime) -> str:
     since = words.ago(incident["since"], now).removesuffix(" ago")
-    return f"{incident['id']} {since}, {slots}"
-
-
-def _strip(verdicts: list[str]) -> Text:
-    from rich.text import Text
-
-    return Text.assemble(*((words.LETTERS[v], words.STYLES[v]) for v in verdicts))
-
-
-def _reasons(document: dict[str, Any]) -> list[Text]:
-    from rich.text import Text
-
-    return [
-        Text.assemble((job["job"], "bold red"), ": ", words.safe(job["reason"]))
-        for job in document["jobs"]
-        if job["incident"] is not None
-    ]
+    return f"incident {incident['id']}, open for {since}, {plural(incident['slots'], 'bad slot')}"
 
 
 def _summary(document: dict[str, Any], now: datetime) -> list[Text]:

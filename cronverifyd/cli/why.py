@@ -19,6 +19,9 @@ from cronverifyd.cli.common import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+_KINDS = 9
+"""How wide the kinds of evidence are."""
+
 
 @click.command("why")
 @click.argument("job", metavar="JOB")
@@ -50,15 +53,17 @@ def command(job: str, config_path: Path | None, *, as_json: bool) -> int:
 def _print(document: dict[str, Any]) -> None:
     from rich.text import Text
 
+    from cronverifyd.cli.table import hang
+
     out = console()
     verdict = document["verdict"]
-    out.print(
-        Text.assemble(
-            (document["job"], "bold"), " is ", (verdict, words.STYLES[verdict]), ": "
-        ).append(words.safe(document["reason"]))
+    sentence = Text.assemble(
+        (document["job"], "bold"),
+        " is ",
+        (verdict, words.STYLES[verdict]),
+        f": {words.safe(document['reason'])}",
     )
+    out.print(*hang("", sentence, 2, out), sep="\n")
     for piece in document["evidence"]:
-        first, *rest = piece["text"].split("\n")
-        out.print(Text.assemble((f"{piece['kind']:>9}  ", "dim"), first))
-        for line in rest:
-            out.print(Text(f"{'':>9}  {line}"))
+        head = Text(f"{piece['kind']:>{_KINDS}}  ", style="dim")
+        out.print(*hang(head, piece["text"], _KINDS + 2, out), sep="\n")

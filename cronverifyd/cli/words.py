@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime
 
 from cronverifyd.judge.duration import format_duration
 from cronverifyd.tell.text import one_line
@@ -26,15 +26,34 @@ LETTERS = {
 LEGEND = "strip, oldest first: . ok  l late  - pending  M missed  F failed  O overrun"
 
 
-def instant(text: str, now: datetime, zone: tzinfo | None = None) -> str:
-    """Show an instant in a zone (its own, if None): the time, and the day if it is not today."""
+def slot(text: str) -> str:
+    """Show a slot in its own zone, with its date; the offset only where it is not this host's."""
     at = datetime.fromisoformat(text)
-    if zone is not None:
-        at = at.astimezone(zone)
-    same_day = at.date() == now.astimezone(at.tzinfo).date()
-    seconds = ":%S" if at.second else ""
-    shown = at.strftime(f"%H:%M{seconds}" if same_day else f"%Y-%m-%d %H:%M{seconds}")
-    return shown + _zone(at)
+    return at.strftime(f"%Y-%m-%d {_time(at)}") + _offset(at)
+
+
+def instant(text: str, near: datetime) -> str:
+    """Show an instant in the zone of `near`: the time, and the day where that is not its day."""
+    at = datetime.fromisoformat(text).astimezone(near.tzinfo)
+    if at.date() == near.date():
+        return at.strftime(_time(at))
+    day = "%m-%d" if at.year == near.year else "%Y-%m-%d"
+    return at.strftime(f"{day} {_time(at)}")
+
+
+def recent(text: str, now: datetime) -> str:
+    """Show a slot in its own zone, as short as its distance from `now` allows."""
+    at = datetime.fromisoformat(text)
+    return instant(text, now.astimezone(at.tzinfo)) + _offset(at)
+
+
+def roughly(text: str | None, now: datetime) -> str:
+    """Show how long ago, or in how long, an instant is: with the largest unit alone."""
+    if text is None:
+        return "never"
+    distance = round((now - datetime.fromisoformat(text)).total_seconds())
+    words = " ".join(format_duration(distance).split()[:2])
+    return f"{words} ago" if distance >= 0 else f"in {words}"
 
 
 def ago(text: str | None, now: datetime) -> str:
@@ -51,8 +70,10 @@ def safe(text: str | None, most: int = 400) -> str:
     return one_line(text or "", most)
 
 
-def _zone(at: datetime) -> str:
-    offset = at.utcoffset()
-    if offset is None or offset == timedelta():
-        return "Z" if at.tzinfo is UTC or offset == timedelta() else ""
-    return at.strftime("%z")[:5]
+def _time(at: datetime) -> str:
+    return "%H:%M:%S" if at.second else "%H:%M"
+
+
+def _offset(at: datetime) -> str:
+    here = at.astimezone().utcoffset()
+    return "" if at.utcoffset() == here else at.strftime("%z")

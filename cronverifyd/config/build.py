@@ -7,6 +7,7 @@ import math
 import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _MAX_DURATION_S = 3600.0
 _GRACE_S = 300.0
 _CONSOLE = Channel(name="console", kind="console")
+_OWN_FILES = ("rejected.jsonl", "journal.jsonl", "cronverifyd.sqlite3", "trigger.secret")
 
 _Values = Mapping[str, Any]
 
@@ -92,12 +94,23 @@ def _daemon(values: _Values, site: Site) -> Daemon:
     # The folder's own name is no pattern, whatever characters it has.
     patterns = values["outcomes"] or (glob.escape(str(state_dir / "outcomes.jsonl")),)
     folder = Path(glob.escape(str(site.folder)))
+    outcomes = tuple(dict.fromkeys(str(folder / pattern) for pattern in patterns))
+    for pattern in patterns:
+        _check_pattern(pattern, folder, state_dir, site)
     return Daemon(
         state_dir=state_dir,
-        outcomes=tuple(dict.fromkeys(str(folder / pattern) for pattern in patterns)),
+        outcomes=outcomes,
         timezone=values["timezone"] or _host_zone(site),
         instance=values["instance"] or socket.gethostname(),
     )
+
+
+def _check_pattern(pattern: str, folder: Path, state_dir: Path, site: Site) -> None:
+    """Refuse a pattern that takes in what the daemon itself writes: that would never end."""
+    for name in _OWN_FILES:
+        if fnmatch(str(state_dir / name), str(folder / pattern)):
+            sentence = f'"{pattern}" takes in {name}, which the daemon writes itself'
+            site.sheet.problem(("daemon", "outcomes"), sentence)
 
 
 def _host_zone(site: Site) -> str:

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from contextlib import ExitStack
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from cronverifyd.daemon import build
 from cronverifyd.daemon.bell import Bell
 from cronverifyd.daemon.clock import read_clock
 from cronverifyd.daemon.couriers import Couriers
+from cronverifyd.daemon.edits import Edits, edition_of
 from cronverifyd.daemon.timer import TICK_S, Timer
 from cronverifyd.daemon.watch import Watch
 from cronverifyd.errors import CronverifydError, StateError, UnavailableError
@@ -33,13 +35,13 @@ if TYPE_CHECKING:
 
     from cronverifyd.config.pieces import Config
     from cronverifyd.daemon.bell import Envelope
+    from cronverifyd.daemon.edits import Edition
     from cronverifyd.engine.engine import Engine
     from cronverifyd.intake.tail import Tail
 
 log = logging.getLogger(__name__)
 
 _SILENCE_S = 4.0 * TICK_S
-_EDIT_SETTLES_S = 1.0
 
 # A clean stop takes less than 2 s in all.
 _COURIERS_STOP_WITHIN_S = 0.8
@@ -63,7 +65,7 @@ def run(config_path: Path) -> None:
     os.umask(0o077)
     bell = Bell()
     _handle_signals(bell)
-    edition = _edition(config_path)
+    edition = edition_of(config_path)
     life: Life | None = Life(load(config_path), edition, bell)
     while life is not None:
         with state.hold(life.config.daemon.state_dir):
@@ -85,7 +87,7 @@ class Life:
 
     def __init__(self, config: Config, edition: Edition, bell: Bell) -> None:
         self.config = config
-        self._edition = edition
+        self._edits = Edits(edition)
         self._bell = bell
         self._timer = Timer(bell)
         self._watch = Watch(bell)
@@ -194,10 +196,10 @@ class Life:
 
         A broken one leaves the old one in force, and is told.
         """
-        edition = _edition(self.config.path)
-        if not asked and (edition == self._edition or not _settled(edition)):
+        edition = edition_of(self.config.path)
+        if not self._edits.is_new(edition, time.monotonic()) and not asked:
             return None
-        self._edition = edition
+        self._edits.known = edition
         try:
             next_life = Life(load(self.config.path), edition, self._bell)
             next_life.rehearse(self.config)
@@ -225,7 +227,7 @@ class Life:
     def _broken(self, error: CronverifydError) -> Notice:
         digest = hashlib.blake2b(str(error).encode(), digest_size=8).hexdigest()
         return Notice(
-            id=f"config-{digest}-{self._edition}",
+            id=f"config-{digest}-{self._edits.known}",
             kind=NoticeKind.CONFIG,
             instance=self.config.daemon.instance,
             severity=Severity.WARNING,
@@ -248,20 +250,3 @@ class Life:
                 envelope.reply.set_exception(UnavailableError("the daemon is stopping"))
             elif isinstance(envelope.message, Order):
                 self._bell.put(envelope.message)
-
-
-Edition = tuple[int, int, int] | None
-
-
-def _edition(path: Path) -> Edition:
-    """Tell one edition of a file from another; None when it is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _settled(edition: Edition) -> bool:
-    """Say whether an edit is over: editors write a file in several steps."""
-    return edition is None or read_clock().timestamp() - edition[0] / 1e9 > _EDIT_SETTLES_S

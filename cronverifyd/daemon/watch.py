@@ -34,8 +34,13 @@ _EVENTS: list[type[FileSystemEvent]] = [
     FileDeletedEvent,
     FileClosedEvent,
 ]
-_OURS = ("cronverifyd.sqlite3", "journal.jsonl", "rejected.jsonl", "lock", "control.sock")
-"""What we write ourselves into the state folder: to look because of it would never end."""
+_OURS = frozenset({"journal.jsonl", "rejected.jsonl", "lock", "control.sock"})
+_DATABASE = "cronverifyd.sqlite3"
+"""What we write ourselves into the state folder: to look because of it would never end.
+
+The database has companions (-wal, -shm, -journal); other names are compared whole, for an outcome
+file may well be called `lockmgr.jsonl`.
+"""
 
 
 class Watch:
@@ -81,7 +86,7 @@ class _Ringer(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         names = [Path(str(path)).name for path in (event.src_path, event.dest_path) if path]
-        if not all(name.startswith(_OURS) for name in names):
+        if not all(name in _OURS or name.startswith(_DATABASE) for name in names):
             self._bell.ring(TriggeredBy.FILE)
 
 

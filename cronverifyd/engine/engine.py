@@ -59,6 +59,7 @@ class Engine:
         self._ingest = Ingest(scope, store, self._verdicts)
         self._busy: set[str] = set()
         self._unsettled: list[Delivered] = []
+        self._torn = False
         self.backlog = False
         """True when the last look stopped before the end of the files: look again at once."""
 
@@ -120,19 +121,26 @@ class Engine:
 
     @contextmanager
     def _unit(self) -> Iterator[None]:
-        """Run a transaction; after one that failed, read again what has to be at hand."""
+        """Run a transaction; after one that failed, what is at hand is read again at the next look.
+
+        Not at once: what keeps a store from being written may keep it from being read.
+        """
         try:
             with self._store.transaction():
                 yield
         except BaseException:
-            self._verdicts.remember()
+            self._torn = True
             raise
 
     def _look(self, by: TriggeredBy, now: datetime, triggered: frozenset[str]) -> None:
         """Read what is new; then, with every line read, judge what is due.
 
-        A slot is judged by time alone only when everything written up to then has been read.
+        A slot is judged by time alone only when everything written up to then has been read. Such
+        a verdict stands on this look at the files, so that is kept with it.
         """
+        if self._torn:
+            self._verdicts.remember()
+            self._torn = False
         self._tail.look(now)
         self.backlog = False
         for count, block in enumerate(self._tail.blocks(now)):
@@ -142,10 +150,11 @@ class Engine:
             with self._unit():
                 mark = self._ingest.take_in(block, by, now)
             self._tail.accept(mark)
-        self._verdicts.read_up_to = now
         deadline = self._verdicts.deadlines.first()
         if deadline is not None and deadline <= now:
             with self._unit():
+                for mark in self._tail.marks():
+                    self._store.save_mark(mark)
                 self._verdicts.judge_due(by, now, triggered)
 
     def _verify(self, message: Verify, now: datetime) -> Verified:

@@ -23,14 +23,11 @@ FOUND_LATE_AFTER = timedelta(seconds=60)
 """A bad verdict that comes later than this after the fact says so: nobody was looking."""
 
 
-_NOTHING_READ = datetime.min.replace(tzinfo=UTC)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Verdicts:
     """The judged slots of one store, with what has to be at hand: tenures, incidents, deadlines.
-
-    `read_up_to`: everything written up to this instant has been read, so that what is not known is
-    not there; time that came later makes no verdict.
 
     Everything that writes belongs into a transaction of the store. After one that failed,
     `remember` brings what is at hand back in line.
@@ -41,7 +38,6 @@ class Verdicts:
         self._store = store
         self.jobs = scope.watched()
         self.deadlines = Deadlines(scope.fallback)
-        self.read_up_to = _NOTHING_READ
         self._tenures: dict[str, Tenure] = {}
         self._incidents: dict[str, Incident] = {}
 
@@ -97,10 +93,13 @@ class Verdicts:
                 wait = timedelta() if job.name in triggered else self._scope.fallback
                 self._judge_next(job, by, now, now - wait)
             elif (judged := self._store.slot(job.name, moment.slot)) is not None:
-                self.judge(judged.slot, by, now)
+                self.judge(judged.slot, by, now, all_read=True)
 
-    def judge(self, slot: Slot, by: TriggeredBy, now: datetime) -> None:
+    def judge(self, slot: Slot, by: TriggeredBy, now: datetime, *, all_read: bool = False) -> None:
         """Judge one slot, keep the verdict if it is new, and follow it up.
+
+        `all_read`: everything written up to now has been read, so that what is not known is not
+        there. Else time makes no new verdict; one that it has made stays.
 
         One that is not new is followed up as well: when the deadline of a good slot comes, an older
         one may have turned out bad since it was judged.
@@ -111,7 +110,7 @@ class Verdicts:
             self._store.drop_slot(slot.job, slot.at)
             return
         before = self._store.slot(slot.job, slot.at)
-        judgment = judge(job, slot, runs, min(now, self.read_up_to))
+        judgment = judge(job, slot, runs, now if all_read else min(now, _decided_at(before)))
         if judgment.until is not None:
             self.deadlines.add(Moment(judgment.until, slot.job, slot.at))
         run = next((r for r in runs if r.run == judgment.run), None)
@@ -139,7 +138,7 @@ class Verdicts:
         cursor = self._tenures[job.name].cursor
         slot = make_slot(job, schedule.next_after(cursor))
         while first_moment(job, slot) <= up_to:
-            self.judge(slot, by, now)
+            self.judge(slot, by, now, all_read=True)
             cursor = slot.at
             slot = make_slot(job, schedule.next_after(cursor))
         tenure = replace(self._tenures[job.name], cursor=cursor)
@@ -194,6 +193,10 @@ class Verdicts:
         self._keep(closed(incident, "removed" if job is None else "disabled", now))
         notice = messages.unwatched(self._scope, job, incident, now)
         self.tell(notice, self._store.outbox.channels_of(incident.id))
+
+
+def _decided_at(before: JudgedSlot | None) -> datetime:
+    return _LONG_AGO if before is None else before.decided_at
 
 
 def _fact(job: Job, slot: Slot, run: Run | None) -> datetime:

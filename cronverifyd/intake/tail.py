@@ -85,6 +85,11 @@ class Tail:
             if reader.mark.key == mark.key:
                 reader.mark = mark
 
+    def marks(self) -> list[Mark]:
+        """Return the marks of the open files of which something was kept, with the last look."""
+        readers = (*self._leaving.values(), *self._current.values())
+        return [reader.mark for reader in readers if reader.mark.file_id is not None]
+
     def folders(self) -> set[Path]:
         """Name the existing folders in which outcome files are or may appear."""
         parents = [str(Path(pattern).parent) for pattern in self._patterns]

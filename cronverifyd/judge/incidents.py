@@ -24,15 +24,16 @@ def step(
     """Say what a slot's new verdict does to the job's open incident, and what has to be told.
 
     `incident`: the open one, or None. `before`: the slot's verdict until now, None for a new slot.
-    A bad slot opens an incident or joins it; one that was bad before opens none, it has been told.
+    A bad slot opens an incident or joins it; one that was bad before has done so, and was told.
     A good slot closes it unless a newer one is bad; a pending one changes nothing.
     """
     verdict = judged.judgment.verdict
-    was_bad = before is not None and before.bad
     if verdict.bad:
-        if incident is not None:
-            return _joined(incident, judged, new=not was_bad), None
-        return (None, None) if was_bad else (_opened(judged, now), AlertKind.OPENED)
+        if before is not None and before.bad:
+            return incident, None
+        if incident is None:
+            return _opened(judged, now), AlertKind.OPENED
+        return _joined(incident, judged.slot.at), None
     if incident is None or not verdict.good or _outweighs(incident, judged.slot.at, now):
         return incident, None
     return closed(incident, "healed", now), AlertKind.RECOVERED if incident.announced else None
@@ -63,10 +64,9 @@ def _outweighs(incident: Incident, at: datetime, now: datetime) -> bool:
     return at < incident.last_bad_slot <= now + _CLOCKS_DIFFER
 
 
-def _joined(incident: Incident, judged: JudgedSlot, *, new: bool) -> Incident:
+def _joined(incident: Incident, at: datetime) -> Incident:
     """Add a bad slot. A late start makes a missed slot pending; it counts once all the same."""
-    at = judged.slot.at
-    counted = not new or at in {incident.first_slot, incident.last_bad_slot}
+    counted = at in {incident.first_slot, incident.last_bad_slot}
     return replace(
         incident,
         first_slot=min(incident.first_slot, at),

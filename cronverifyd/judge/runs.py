@@ -170,7 +170,7 @@ def _first_wanting(
     began = earliest - timedelta(seconds=run.duration_s or 0.0)
     at = schedule.latest_at(began + schedule.early_start)
     for _ in range(_MOST_SLOTS_SEARCHED):
-        if at >= last or (at not in taken and make_slot(job, at).deadline >= earliest):
+        if at >= last or (at not in taken and make_slot(job, at).deadline > earliest):
             return min(at, last)
         at = schedule.next_after(at)
     return last

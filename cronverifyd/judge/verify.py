@@ -31,7 +31,7 @@ def judge(job: Job, slot: Slot, runs: Sequence[Run], now: datetime) -> Judgment:
     if good:
         return _good(job, slot, good)
     if overdue := [r for r in running if own_deadline(job, slot, r) <= now]:
-        return _overrun(job, slot, overdue[0], now)
+        return _overrun(job, slot, overdue[0])
     until = min((own_deadline(job, slot, r) for r in running), default=None)
     if ended:
         return _failed(job, slot, ended[-1], until)
@@ -59,12 +59,18 @@ def _end_of(run: Run) -> datetime:
 
 def _good(job: Job, slot: Slot, good: list[Run]) -> Judgment:
     for run in good:
-        if (run.untimed_since or _end_of(run)) <= slot.deadline:
+        if _in_time(slot, run):
             return Judgment(verdict=Verdict.OK, reason=_ended_well(job, slot, run), run=run.run)
     run = good[0]
     by = format_duration((_end_of(run) - slot.deadline).total_seconds())
     reason = f"{_ended_well(job, slot, run)}, {by} after the deadline"
     return Judgment(verdict=Verdict.LATE, reason=reason, run=run.run)
+
+
+def _in_time(slot: Slot, run: Run) -> bool:
+    """Say whether a run ended by the deadline, or may have, if its line bears no time."""
+    maybe = run.untimed_since is not None and run.untimed_since < slot.deadline
+    return maybe or _end_of(run) <= slot.deadline
 
 
 def _ended_well(job: Job, slot: Slot, run: Run) -> str:
@@ -91,9 +97,10 @@ def _late_start(slot: Slot, run: Run) -> str:
     return f", started {format_duration((run.started_at - slot.at).total_seconds())} late"
 
 
-def _overrun(job: Job, slot: Slot, run: Run, now: datetime) -> Judgment:
+def _overrun(job: Job, slot: Slot, run: Run) -> Judgment:
     start = start_of(run)
-    ran = format_duration((now - start).total_seconds())
+    # Up to its deadline and not up to now: a verdict that is reached again must be the same.
+    ran = format_duration((own_deadline(job, slot, run) - start).total_seconds())
     most = format_duration(job.max_duration_s + job.grace_s)
     reason = (
         f"still running {ran} after its start at {clock(start, job.timezone, near=slot.at)},"

@@ -95,9 +95,9 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Keep all that is written inside, or nothing; what was noted goes to the journal first."""
-        self._db.execute("BEGIN IMMEDIATE")
         self._notes.clear()
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
             self._journal.append(self._notes)
             self._db.execute("COMMIT")

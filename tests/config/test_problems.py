@@ -30,6 +30,13 @@ MISTAKES = [
     ("[daemon]\noutcomes = 'x'", "2: daemon.outcomes: must be a list (got a text)"),
     ("[daemon]\noutcomes = []", "2: daemon.outcomes: must not be empty"),
     (
+        "[daemon]\noutcomes = ['state/r*.jsonl']",
+        (
+            '2: daemon.outcomes: "state/r*.jsonl" takes in rejected.jsonl, which the daemon'
+            " writes itself"
+        ),
+    ),
+    (
         "[daemon]\noutcomes = [\n'x',\n1]",
         "2: daemon.outcomes[1]: must be a text in quotes (got 1)",
     ),

@@ -1,6 +1,5 @@
 """The life of the daemon: how it starts, reloads, stops, and what keeps it from running."""
 
-import os
 import re
 import signal
 import socket
@@ -8,7 +7,7 @@ import stat
 
 import pytest
 
-from tests.e2e.daemon import Daemon, free_port, run_cronverifyd, wait_until
+from tests.e2e.daemon import Daemon, run_cronverifyd
 from tests.e2e.slack import HANGS
 
 DAILY = """
@@ -56,7 +55,7 @@ def test_it_stops_in_time_while_slack_hangs_and_tells_again_after_the_next_start
 
 def test_a_channel_that_hangs_delays_no_other(tmp_path, slack):
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        url = "http://127.0.0.1:{}/services/T0/B0/deaf".format(deaf.getsockname()[1])
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/services/T0/B0/deaf"
         jobs = f'[channels.deaf]\nkind = "slack"\nurl = "{url}"\n' + DAILY.format("a")
         with Daemon(tmp_path, jobs, slack) as running:
             running.append(job="a", status="failed")
@@ -234,9 +233,9 @@ def test_what_it_writes_is_only_its_owners(daemon, slack):
     assert open_to_others == set()
 
 
-def test_a_state_folder_that_is_deleted_under_it_ends_in_words_and_not_in_a_loop(daemon, slack):
+def test_a_state_folder_that_is_exchanged_under_it_is_still_followed(daemon, slack):
     running = daemon(DAILY.format("a"))
-    os.rename(running.state, running.folder / "gone")
+    running.state.rename(running.folder / "gone")
     running.state.mkdir()
     running.append(job="a", status="failed")
     slack.wait_for("a failed", within_s=12)

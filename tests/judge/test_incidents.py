@@ -1,5 +1,6 @@
 """Incidents open, are joined, and heal; the ten lines of a model say the same."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -35,8 +36,6 @@ def play(*verdicts, announced=True):
 
 
 def _announced(incident):
-    from dataclasses import replace
-
     return replace(incident, announced=True)
 
 
@@ -106,6 +105,12 @@ def test_a_slot_that_was_bad_before_and_was_told_opens_no_second_incident():
     assert step(None, Verdict.MISSED, on(0, "failed"), at("05:00")) == (None, None)
 
 
+def test_a_bad_slot_of_an_incident_that_is_over_does_not_join_the_next_one():
+    incident, _ = play("missed", "ok", "missed")
+    assert step(incident, Verdict.MISSED, on(0, "failed"), at("05:00")) == (incident, None)
+    assert incident.first_slot == FIRST + 2 * DAY
+
+
 @pytest.mark.parametrize("verdict", ["ok", "late"])
 def test_a_good_slot_closes_it(verdict):
     incident, _ = play("missed")
@@ -168,8 +173,9 @@ def model(history):
     for day, verdict in history:
         before, verdicts[day] = verdicts.get(day), verdict
         if verdict.bad:
-            told.append("opened" if not bad_days and not (before and before.bad) else None)
-            bad_days += [day] if bad_days or told[-1] else []
+            new = not (before and before.bad)
+            told.append("opened" if new and not bad_days else None)
+            bad_days += [day] if new else []
         else:
             heals = bad_days and verdict.good and day >= max(bad_days)
             told.append("recovered" if heals else None)

@@ -287,7 +287,7 @@ def test_the_search_is_bounded():
 
 
 class _Everything:
-    def __contains__(self, _):
+    def __contains__(self, _) -> bool:
         return True
 
 

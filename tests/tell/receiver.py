@@ -32,7 +32,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.received.append((self.path, None))
 
-    def log_message(self, format, *args):  # noqa: A002, ANN002 (named by http.server)
+    def log_message(self, format, *args):
         """Keep quiet."""
 
 

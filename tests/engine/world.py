@@ -1,0 +1,140 @@
+"""A whole engine over real files and a real database; only the clock is ours."""
+
+import json
+import os
+import sqlite3
+
+from cronverifyd.engine.engine import Engine
+from cronverifyd.engine.scope import Scope
+from cronverifyd.intake.tail import Tail
+from cronverifyd.model import (
+    Channel,
+    Delivered,
+    Delivery,
+    DeliveryResult,
+    Look,
+    TriggeredBy,
+    Verify,
+)
+from cronverifyd.store.sqlite import DATABASE, Store
+from tests.builders import at, job, seconds
+
+SENT = Delivery(result=DeliveryResult.SENT, receipt="ok")
+CHANNELS = {"ops": Channel(name="ops", kind="slack")}
+
+
+class World:
+    """An engine that can be closed and opened again, and the channels it hands messages to."""
+
+    def __init__(self, folder, *jobs, now="00:00", channels=CHANNELS, fallback_s=0, outcomes=None):
+        self.folder = folder
+        self.path = folder / "outcomes.jsonl"
+        self.outcomes = outcomes or [str(self.path)]
+        self.handed = []
+        self.options = {"channels": channels, "fallback_s": fallback_s}
+        self.open(*(jobs or (job(),)), now=now)
+
+    def open(self, *jobs, now, **options):
+        self.options |= options
+        scope = Scope(
+            jobs={each.name: each for each in jobs},
+            channels=self.options["channels"],
+            default_route=tuple(self.options["channels"]),
+            instance="web1",
+            state_dir=self.folder,
+            fallback=seconds(self.options["fallback_s"]),
+        )
+        self.jobs = jobs
+        self.store = Store(self.folder)
+        self.tail = Tail(self.outcomes, self.store.marks())
+        self.engine = Engine(scope, self.store, self.tail, self._take)
+        self.engine.begin(at(now))
+
+    def close(self):
+        self.tail.close()
+        self.store.close()
+
+    def reopen(self, *jobs, now, **options):
+        self.close()
+        self.open(*(jobs or self.jobs), now=now, **options)
+
+    def _take(self, channel, row, message):
+        self.handed.append((channel, row, message))
+
+    # ---- what happens -----------------------------------------------------------------------
+
+    def write(self, *lines, path=None, mtime=None):
+        target = path or self.path
+        with target.open("ab") as file:
+            file.write(b"".join(lines))
+        if mtime is not None:
+            os.utime(target, (at(mtime).timestamp(),) * 2)
+
+    def look(self, now, *lines, by=TriggeredBy.FILE):
+        """Write lines and look; messages that are handed over are reported as sent."""
+        self.write(*lines)
+        self.engine.handle(Look(triggered_by=by), at(now))
+        while self.engine.backlog:
+            self.engine.handle(Look(triggered_by=by), at(now))
+        return self.deliver(now)
+
+    def deliver(self, now, delivery=SENT):
+        """Report on all that was handed over, until nothing more comes; give the messages."""
+        told = []
+        while self.handed:
+            channel, row, message = self.handed.pop(0)
+            told.append(message)
+            self.report(now, channel, row, message, delivery)
+        return told
+
+    def report(self, now, channel, row, message, delivery=SENT):
+        incident = getattr(message, "incident", None)
+        report = Delivered(row=row, channel=channel, delivery=delivery, incident=incident)
+        self.engine.handle(report, at(now))
+
+    def verify(self, now, *names, **keys):
+        jobs = names or None
+        return self.engine.handle(Verify(jobs=jobs, **keys), at(now))
+
+    # ---- what is so -------------------------------------------------------------------------
+
+    def slot(self, text, name="db-backup"):
+        return self.store.slot(name, at(text))
+
+    def verdict(self, text, name="db-backup"):
+        """Give a slot's verdict, or None for a slot that was not judged."""
+        judged = self.slot(text, name)
+        return None if judged is None else str(judged.judgment.verdict)
+
+    def incident(self, name="db-backup"):
+        return self.store.open_incidents().get(name)
+
+    def rows(self, query):
+        """Ask the database through a connection of its own, which sees what is committed."""
+        connection = sqlite3.connect(self.folder / DATABASE)
+        try:
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+    def journal(self):
+        return [
+            json.loads(each) for each in (self.folder / "journal.jsonl").read_bytes().splitlines()
+        ]
+
+    def digest(self):
+        """Give all slots, incidents, runs and messages as they stand."""
+        return [
+            self.rows("SELECT * FROM slot ORDER BY job, slot_us"),
+            self.rows("SELECT * FROM incident ORDER BY id"),
+            self.rows(
+                "SELECT run, job, slot_us, started_us, ended_us, status FROM run ORDER BY run, job"
+            ),
+            self.rows("SELECT id, incident, job, kind, channel FROM outbox ORDER BY id"),
+            self.rows("SELECT * FROM job ORDER BY name"),
+            self.rows("SELECT count FROM counter"),
+        ]
+
+
+def kinds(messages):
+    return [str(message.kind) for message in messages]

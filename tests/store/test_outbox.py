@@ -1,0 +1,235 @@
+"""The outbox: in order, with back-off, given up after a day, and told again after a crash."""
+
+from dataclasses import replace
+
+import pytest
+
+from cronverifyd.model import AlertKind, AlertState, Delivery, DeliveryResult
+from cronverifyd.store.outbox import GIVE_UP_AFTER
+from tests.builders import at, minutes, seconds
+from tests.tell.builders import alert, notice
+
+NOW = at("03:00")
+SENT = Delivery(result=DeliveryResult.SENT, receipt="ok")
+RETRY = Delivery(result=DeliveryResult.RETRY, error="503")
+REFUSED = Delivery(result=DeliveryResult.REFUSED, error="404 no_service")
+
+OPENED = alert(id="i1.opened", incident="i1", created_at=NOW)
+RECOVERED = alert(id="i1.recovered", incident="i1", kind=AlertKind.RECOVERED, created_at=NOW)
+NOTICE = notice(id="n1", created_at=NOW)
+
+
+@pytest.fixture
+def outbox(store):
+    return store.outbox
+
+
+def row(store, row_id):
+    found = store._db.execute("SELECT * FROM alerts WHERE id = ?", (row_id,)).fetchone()
+    return dict(found)
+
+
+def test_what_is_added_is_taken_with_all_that_it_says(outbox):
+    for message in (OPENED, NOTICE):
+        assert outbox.add(message, "ops") is True
+    assert outbox.take("ops", NOW) == ("i1.opened.ops", OPENED)
+    assert outbox.take("ops", NOW) == ("n1.ops", NOTICE)
+    assert outbox.take("ops", NOW) is None
+
+
+def test_a_message_stands_there_once_a_channel(outbox):
+    assert outbox.add(OPENED, "ops") is True
+    assert outbox.add(OPENED, "ops") is False
+    assert outbox.add(OPENED, "mail") is True
+
+
+def test_a_channel_gets_its_own_messages_only(outbox):
+    outbox.add(OPENED, "ops")
+    assert outbox.take("mail", NOW) is None
+
+
+def test_a_message_of_the_future_waits(outbox):
+    outbox.add(OPENED, "ops")
+    assert outbox.take("ops", NOW - seconds(1)) is None
+
+
+def test_a_row_is_marked_before_it_is_sent(store, outbox):
+    outbox.add(OPENED, "ops")
+    outbox.take("ops", NOW)
+    assert row(store, "i1.opened.ops")["state"] == AlertState.SENDING
+
+
+def test_what_was_sent_is_over(store, outbox):
+    outbox.add(OPENED, "ops")
+    outbox.take("ops", NOW)
+    assert outbox.settle("i1.opened.ops", SENT, NOW + seconds(1)) is AlertState.SENT
+    assert outbox.take("ops", NOW + minutes(60)) is None
+    told = row(store, "i1.opened.ops")
+    assert (told["state"], told["tries"], told["sent_at"], told["next_try"], told["error"]) == (
+        "sent",
+        1,
+        "2024-05-15T03:00:01.000Z",
+        None,
+        None,
+    )
+
+
+def test_a_second_report_changes_nothing(store, outbox):
+    outbox.add(OPENED, "ops")
+    outbox.take("ops", NOW)
+    outbox.settle("i1.opened.ops", SENT, NOW)
+    before = row(store, "i1.opened.ops")
+    assert outbox.settle("i1.opened.ops", RETRY, NOW + seconds(9)) is AlertState.SENT
+    assert row(store, "i1.opened.ops") == before
+
+
+def test_a_recovery_waits_for_its_opening(outbox):
+    outbox.add(OPENED, "ops")
+    outbox.add(RECOVERED, "ops")
+    outbox.take("ops", NOW)
+    assert outbox.take("ops", NOW) is None
+    outbox.settle("i1.opened.ops", RETRY, NOW)
+    assert outbox.take("ops", NOW) is None
+    assert outbox.take("ops", NOW + seconds(1)) == ("i1.opened.ops", OPENED)
+    outbox.settle("i1.opened.ops", SENT, NOW + seconds(1))
+    assert outbox.take("ops", NOW + seconds(1)) == ("i1.recovered.ops", RECOVERED)
+
+
+def test_another_job_s_message_does_not_wait_for_it(outbox):
+    outbox.add(OPENED, "ops")
+    other = alert(id="i2.opened", incident="i2", job="other", created_at=NOW)
+    outbox.add(other, "ops")
+    outbox.take("ops", NOW)
+    outbox.settle("i1.opened.ops", RETRY, NOW)
+    assert outbox.take("ops", NOW) == ("i2.opened.ops", other)
+
+
+def test_a_message_that_waits_for_another_is_no_reason_to_ring(outbox):
+    outbox.add(OPENED, "ops")
+    outbox.add(RECOVERED, "ops")
+    outbox.take("ops", NOW)
+    assert outbox.next_tries() == {}
+    outbox.settle("i1.opened.ops", replace(RETRY, retry_after_s=60.0), NOW)
+    assert outbox.next_tries() == {"ops": NOW + seconds(60)}
+
+
+def test_each_channel_has_its_own_next_try(outbox):
+    assert outbox.next_tries() == {}
+    outbox.add(OPENED, "ops")
+    outbox.add(replace(NOTICE, created_at=NOW - minutes(1)), "ops")
+    outbox.add(OPENED, "mail")
+    assert outbox.next_tries() == {"ops": NOW - minutes(1), "mail": NOW}
+
+
+def test_what_fails_is_tried_again_later_and_later(store, outbox):
+    outbox.add(OPENED, "ops")
+    now, waits = NOW, []
+    for _ in range(12):
+        assert outbox.take("ops", now) is not None
+        assert outbox.settle("i1.opened.ops", RETRY, now) is AlertState.FAILED
+        (due,) = outbox.next_tries().values()
+        assert outbox.take("ops", due - seconds(0.001)) is None
+        waits.append((due - now).total_seconds())
+        now = due
+    for tries, wait in enumerate(waits):
+        whole = min(300.0, 2.0**tries)
+        assert whole / 2 <= wait <= whole
+    assert row(store, "i1.opened.ops")["tries"] == 12
+    assert row(store, "i1.opened.ops")["error"] == "503"
+
+
+def test_rows_do_not_march_in_step(outbox):
+    for name in ("i1", "i2", "i3"):
+        outbox.add(alert(id=name, incident=name, job=name, created_at=NOW), "ops")
+    due = set()
+    for _ in range(3):
+        row_id, _ = outbox.take("ops", NOW)
+        outbox.settle(row_id, RETRY, NOW)
+    for _ in range(3):
+        (instant,) = outbox.next_tries().values()
+        due.add(instant)
+        outbox.settle(outbox.take("ops", instant)[0], SENT, instant)
+    assert len(due) == 3
+
+
+def test_the_channel_s_own_word_on_when_to_come_back_is_honoured(outbox):
+    outbox.add(OPENED, "ops")
+    outbox.take("ops", NOW)
+    outbox.settle("i1.opened.ops", replace(RETRY, retry_after_s=77.0), NOW)
+    assert outbox.next_tries() == {"ops": NOW + seconds(77)}
+
+
+@pytest.mark.parametrize(
+    ("after", "state"),
+    [
+        pytest.param(GIVE_UP_AFTER - seconds(1), AlertState.FAILED, id="just before"),
+        pytest.param(GIVE_UP_AFTER, AlertState.DEAD, id="after a day"),
+    ],
+)
+def test_it_is_given_up_after_a_day(outbox, after, state):
+    outbox.add(OPENED, "ops")
+    outbox.take("ops", NOW + after)
+    assert outbox.settle("i1.opened.ops", RETRY, NOW + after) is state
+
+
+def test_a_refusal_is_final(store, outbox):
+    outbox.add(OPENED, "ops")
+    outbox.take("ops", NOW)
+    assert outbox.settle("i1.opened.ops", REFUSED, NOW) is AlertState.DEAD
+    assert outbox.take("ops", NOW + minutes(600)) is None
+    assert row(store, "i1.opened.ops")["error"] == "404 no_service"
+
+
+def test_a_recovery_whose_opening_was_refused_is_dropped(store, outbox):
+    for channel in ("ops", "mail"):
+        outbox.add(OPENED, channel)
+        outbox.add(RECOVERED, channel)
+    outbox.take("ops", NOW)
+    outbox.settle("i1.opened.ops", REFUSED, NOW)
+    outbox.supersede("i1", "ops")
+    assert row(store, "i1.recovered.ops")["state"] == AlertState.SUPERSEDED
+    assert row(store, "i1.recovered.mail")["state"] == AlertState.NEW
+    assert outbox.take("ops", NOW) is None
+
+
+def test_after_a_crash_what_was_being_sent_may_repeat(store, outbox):
+    outbox.add(OPENED, "ops")
+    outbox.add(NOTICE, "mail")
+    outbox.take("ops", NOW)
+    outbox.take("mail", NOW)
+    assert outbox.recover(NOW + minutes(1)) == 2
+    assert outbox.recover(NOW + minutes(1)) == 0
+    assert outbox.take("ops", NOW) is None
+    later = NOW + minutes(1)
+    assert outbox.take("ops", later) == ("i1.opened.ops", replace(OPENED, may_repeat=True))
+    assert outbox.take("mail", later) == ("n1.mail", replace(NOTICE, may_repeat=True))
+    assert row(store, "n1.mail")["kind"] == "rejected"
+
+
+def test_what_was_not_being_sent_does_not_repeat(outbox):
+    outbox.add(OPENED, "ops")
+    assert outbox.recover(NOW) == 0
+    assert outbox.take("ops", NOW) == ("i1.opened.ops", OPENED)
+
+
+def test_the_channels_of_an_incident_are_those_that_heard_or_will_hear_of_it(outbox):
+    for channel in ("ops", "mail", "pager"):
+        outbox.add(OPENED, channel)
+    outbox.add(alert(id="i2.opened", incident="i2", created_at=NOW), "other")
+    outbox.take("ops", NOW)
+    outbox.settle("i1.opened.ops", SENT, NOW)
+    outbox.take("mail", NOW)
+    outbox.settle("i1.opened.mail", REFUSED, NOW)
+    assert outbox.channels_of("i1") == ("ops", "pager")
+
+
+def test_what_waits_for_a_channel_that_is_no_more_is_given_up(store, outbox):
+    outbox.add(OPENED, "gone")
+    outbox.add(NOTICE, "gone")
+    outbox.add(OPENED, "ops")
+    outbox.take("gone", NOW)
+    outbox.settle("i1.opened.gone", SENT, NOW)
+    outbox.bury("gone", "it left")
+    assert row(store, "i1.opened.gone")["state"] == "sent"
+    assert (row(store, "n1.gone")["state"], row(store, "n1.gone")["error"]) == ("dead", "it left")
+    assert outbox.next_tries() == {"ops": NOW}
