@@ -36,7 +36,11 @@ class Loader(external.SourceFileLoader):
             return file.read()
 
 
-exec(Loader("__main__", __file__).get_code("__main__"))
+try:
+    code = Loader("__main__", __file__).get_code("__main__")
+except Exception:  # bytecode that a full disk or a power cut has spoilt must not stop a job
+    code = compile(SOURCE, __file__, "exec")
+exec(code)
 """
 
 

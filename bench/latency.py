@@ -27,12 +27,7 @@ from pathlib import Path
 
 import requests
 
-GATES_MS = {
-    "append_p50": 20.0,
-    "append_p99": 100.0,
-    "missed_max": 2_000.0,
-    "verify_max": 1_000.0,
-}
+GATES_MS = {"append_p50": 20.0, "append_p99": 100.0, "missed_max": 2_000.0, "verify_max": 1_000.0}
 EVERY_S = 0.05
 MISSED = ("missed-a", "missed-b", "missed-c")
 MISSED_SLOTS = 3

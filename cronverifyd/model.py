@@ -22,6 +22,7 @@ class Verdict(StrEnum):
     MISSED = "missed"
     FAILED = "failed"
     OVERRUN = "overrun"
+    UNMET = "unmet"
 
     @property
     def good(self) -> bool:
@@ -31,7 +32,7 @@ class Verdict(StrEnum):
     @property
     def bad(self) -> bool:
         """True when somebody has to be told; neither good nor bad is `pending`."""
-        return self in {Verdict.MISSED, Verdict.FAILED, Verdict.OVERRUN}
+        return self in {Verdict.MISSED, Verdict.FAILED, Verdict.OVERRUN, Verdict.UNMET}
 
 
 class Severity(StrEnum):
@@ -111,7 +112,8 @@ class Job:
     """One cron job and what is expected of each of its slots.
 
     `schedule` as written in the configuration; `timezone` an IANA name. `start_within_s` None: not
-    checked. `channels`: names, already resolved to the default route where the job names none.
+    checked. `expect`: assertions as written (judge/expect.py says how). `channels`: names, already
+    resolved to the default route where the job names none.
     """
 
     name: str
@@ -121,6 +123,7 @@ class Job:
     grace_s: float
     start_within_s: float | None = None
     expected_status: str = "success"
+    expect: tuple[str, ...] = ()
     severity: Severity = Severity.CRITICAL
     channels: tuple[str, ...] = ()
     runbook: str | None = None

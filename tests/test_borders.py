@@ -47,7 +47,7 @@ THIRD_PARTIES = {
     "wrap": set(),
     "model": set(),
     "errors": set(),
-    "judge": {"cronsim", "msgspec"},
+    "judge": {"cronsim", "msgspec", "re2"},
     "intake": {"msgspec"},
     "store": {"msgspec"},
     "engine": {"msgspec"},

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from cronverifyd.cli.documents import run_document
 from cronverifyd.judge.duration import format_duration
+from cronverifyd.judge.expect import evaluate
+from cronverifyd.judge.expect import parse as parse_assertion
 from cronverifyd.judge.runs import make_slot
 from cronverifyd.judge.schedule import parse
 from cronverifyd.judge.wording import plural
@@ -34,6 +36,7 @@ def why(job: Job, reader: Reader, now: datetime) -> dict[str, Any]:
     evidence = [
         *_slot(job, judged, zone),
         *_runs(runs, zone),
+        *_assertions(job, runs),
         *_output(runs),
         *_incident(incident, now, zone),
         *(_delivery(row, zone) for row in deliveries),
@@ -113,6 +116,20 @@ def _run(run: Run, zone: tzinfo) -> str:
     for name, value in (run.metrics or {}).items():
         text += f"\nmetric {one_line(name, 80)} = {value:g}"
     return text
+
+
+def _assertions(job: Job, runs: list[Run]) -> Iterator[dict[str, Any]]:
+    """Show each assertion with the value that it saw in the newest run that has ended."""
+    ended = next((run for run in runs if run.ended_at), None)
+    if ended is None:
+        return
+    for text in job.expect:
+        finding = evaluate(parse_assertion(text), ended)
+        met = "holds" if finding.holds else "does not hold"
+        yield _piece("expect", f"{text}: {met}: {one_line(finding.sentence, 400)}") | {
+            "holds": finding.holds,
+            "seen": finding.seen,
+        }
 
 
 def _output(runs: list[Run]) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ STYLES = {
     "missed": "bold red",
     "failed": "bold red",
     "overrun": "bold red",
+    "unmet": "bold red",
 }
 LETTERS = {
     "ok": ".",
@@ -22,8 +23,9 @@ LETTERS = {
     "missed": "M",
     "failed": "F",
     "overrun": "O",
+    "unmet": "U",
 }
-LEGEND = "strip, oldest first: . ok  l late  - pending  M missed  F failed  O overrun"
+LEGEND = "strip, oldest first: . ok  l late  - pending  M missed  F failed  O overrun  U unmet"
 
 
 def slot(text: str) -> str:

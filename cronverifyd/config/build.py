@@ -210,6 +210,7 @@ def _job(name: str, values: _Values, common: _Common, site: Site) -> Job:
         grace_s=values["grace"] or min(_GRACE_S, gap_s / 2),
         start_within_s=values["start_within"],
         expected_status=values["expected_status"],
+        expect=tuple(values["expect"]),
         severity=values["severity"],
         channels=values["channels"] or common.route,
         runbook=values["runbook"],

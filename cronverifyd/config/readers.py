@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronverifyd.config.locate import Keys
 from cronverifyd.judge.duration import parse_duration
+from cronverifyd.judge.expect import ExpectError
+from cronverifyd.judge.expect import parse as parse_assertion
 from cronverifyd.model import Secret, Severity
 
 Reader = Callable[[Any], Any]
@@ -91,6 +93,14 @@ def status(value: Any) -> str:
     if len(text(value)) > 40:
         raise RefusedError(f"must have 40 characters at most {got(value)}")
     return str(value)
+
+
+def assertion(value: Any) -> str:
+    """Read an assertion of `expect`; what is wrong with it is told with its column."""
+    try:
+        return parse_assertion(text(value)).text
+    except ExpectError as error:
+        raise RefusedError(f"{error} {got(value)}") from None
 
 
 def flag(value: Any) -> bool:

@@ -111,7 +111,7 @@ SCHEMA = Table(
                     "grace": Key(read=readers.duration),
                     "start_within": Key(read=readers.duration),
                     "expected_status": Key(read=readers.status, default="success"),
-                    "expect": LATER,
+                    "expect": Key(read=readers.each(readers.assertion), default=()),
                     "tolerate": LATER,
                     "recover_after": LATER,
                     "severity": Key(read=readers.severity, default=Severity.CRITICAL),

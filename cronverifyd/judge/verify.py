@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cronverifyd.judge.duration import format_duration
+from cronverifyd.judge.expect import evaluate, parse
 from cronverifyd.judge.runs import start_of
 from cronverifyd.judge.wording import clock, quoted
 from cronverifyd.model import Judgment, Run, Verdict
@@ -23,21 +24,29 @@ _LATE_START = timedelta(seconds=60)
 def judge(job: Job, slot: Slot, runs: Sequence[Run], now: datetime) -> Judgment:
     """Give a slot its verdict. `runs`: those that belong to it, in any order.
 
-    The first that fits counts: ok, late, overrun, failed, pending, missed.
+    The first that fits counts: ok, late, overrun, failed, unmet, pending, missed.
     """
     ended = sorted((r for r in runs if r.ended_at is not None), key=_end_of)
     running = sorted((r for r in runs if r.ended_at is None), key=start_of)
-    good = [r for r in ended if r.status == job.expected_status]
-    if good:
+    as_expected = [r for r in ended if r.status == job.expected_status]
+    if good := [r for r in as_expected if not unmet(job, r)]:
         return _good(job, slot, good)
     if overdue := [r for r in running if own_deadline(job, slot, r) <= now]:
         return _overrun(job, slot, overdue[0])
     until = min((own_deadline(job, slot, r) for r in running), default=None)
-    if ended:
-        return _failed(job, slot, ended[-1], until)
+    if failed := [r for r in ended if r.status != job.expected_status]:
+        return _failed(job, slot, failed[-1], until)
+    if as_expected:
+        return _unmet(job, slot, as_expected[-1], until)
     if running:
         return _running(job, slot, running[-1], until)
     return _no_sign(job, slot, now)
+
+
+def unmet(job: Job, run: Run) -> list[str]:
+    """Say which of the job's assertions do not hold for a run that has ended, in sentences."""
+    findings = [evaluate(parse(assertion), run) for assertion in job.expect]
+    return [finding.sentence for finding in findings if not finding.holds]
 
 
 def first_moment(job: Job, slot: Slot) -> datetime:
@@ -115,6 +124,11 @@ def _failed(job: Job, slot: Slot, run: Run, until: datetime | None) -> Judgment:
         f" expected {quoted(job.expected_status)}"
     )
     return Judgment(verdict=Verdict.FAILED, reason=reason, until=until, run=run.run)
+
+
+def _unmet(job: Job, slot: Slot, run: Run, until: datetime | None) -> Judgment:
+    reason = f"{_ended_well(job, slot, run)}, but {'; '.join(unmet(job, run))}"
+    return Judgment(verdict=Verdict.UNMET, reason=reason, until=until, run=run.run)
 
 
 def _how(run: Run) -> str:

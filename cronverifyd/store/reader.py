@@ -40,32 +40,38 @@ def open_reader(state_dir: Path) -> Iterator[Reader]:
     Raises StateError when there is none, or when it cannot be read.
     """
     path = state_dir / DATABASE
+    uri = _uri(path)
     try:
-        connection = sqlite3.connect(
-            _uri(path), uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT_S
-        )
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT_S)
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("BEGIN")  # one moment for all that is asked
             yield Reader(connection)
         finally:
             connection.close()
+    except sqlite3.Error as error:
+        raise _unreadable(path, error) from error
+
+
+def _uri(path: Path) -> str:
+    """Name an existing database for SQLite to read."""
+    try:
+        path.stat()
+        # Without a -wal file a reader who may not write could not open the database at all.
+        immutable = "" if path.with_name(f"{DATABASE}-wal").exists() else "&immutable=1"
+        return f"{path.resolve().as_uri()}?mode=ro{immutable}"
     except FileNotFoundError as error:
         raise StateError(
             f"{path}: there is no database: nothing has been verified here yet",
             remedy="cronverifyd run, or cronverifyd check for a single look",
         ) from error
-    except (sqlite3.Error, PermissionError) as error:
-        remedy = "run this as the daemon's user, or as root"
-        raise StateError(f"{path}: cannot be read: {error}", remedy=remedy) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
-def _uri(path: Path) -> str:
-    """Name an existing database for SQLite to read. Raises OSError where there is none."""
-    path.stat()
-    # Without a -wal file a reader who may not write could not open the database at all.
-    immutable = "" if path.with_name(f"{DATABASE}-wal").exists() else "&immutable=1"
-    return f"{path.resolve().as_uri()}?mode=ro{immutable}"
+def _unreadable(path: Path, error: Exception) -> StateError:
+    remedy = "run this as the daemon's user, or as root"
+    return StateError(f"{path}: cannot be read: {error}", remedy=remedy)
 
 
 class Reader:

@@ -23,6 +23,7 @@ _WORDS = {
     Verdict.MISSED: "did not run",
     Verdict.FAILED: "failed",
     Verdict.OVERRUN: "is taking too long",
+    Verdict.UNMET: "ended, but not as expected",
 }
 
 

@@ -28,6 +28,13 @@ MISTAKES = [
         '2: daemon.state_dir: must be one line of printable text (got "a\\u0000")',
     ),
     ("[daemon]\noutcomes = 'x'", "2: daemon.outcomes: must be a list (got a text)"),
+    (
+        f"{JOB}expect = ['duration > 30 sec']",
+        (
+            '3: jobs.a.expect[0]: column 12: "30 sec" is not a duration (s, m, h, d, ms)'
+            ' (got "duration > 30 sec")'
+        ),
+    ),
     ("[daemon]\noutcomes = []", "2: daemon.outcomes: must not be empty"),
     (
         "[daemon]\noutcomes = ['state/r*.jsonl']",
@@ -224,10 +231,7 @@ def test_a_runbook_must_be_a_web_page(problems, runbook):
         *(("daemon", key) for key in ["retention"]),
         *(("cueapi", key) for key in ["base_url", "webhook_url", "api_key"]),
         *(("alerts", key) for key in ["second", "remind", "gather"]),
-        *(
-            ("jobs.a", key)
-            for key in ["expect", "tolerate", "recover_after", "user", "tags", "maintenance"]
-        ),
+        *(("jobs.a", key) for key in ["tolerate", "recover_after", "user", "tags", "maintenance"]),
     ],
 )
 def test_keys_of_later_versions_are_refused_by_name(problems, table, key):

@@ -31,6 +31,17 @@ def test_a_failing_line_is_told_at_once(daemon, slack):
     assert "cronverifyd why invoice-gen" in message.whole
 
 
+def test_a_script_that_swallows_its_error_is_caught_by_one_line(daemon, slack, wrapped):
+    jobs = DAILY.format("db-backup") + "expect = [\"output contains 'dump complete'\"]\n"
+    running = daemon(jobs)
+    wrapped(running, "db-backup", "sh", "-c", "pg_dump_of_nothing 2>/dev/null; echo bye; exit 0")
+
+    (message,) = slack.wait_for("db-backup ended, but not as expected", within_s=5)
+
+    assert 'output does not contain "dump complete"' in message.whole
+    assert "exit code 0" in message.whole
+
+
 def test_a_job_that_does_not_start_is_told_less_than_2_s_after_its_deadline(daemon, slack):
     running = daemon(EVERY_5_S.format("never-started"))
 

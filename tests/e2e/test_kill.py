@@ -65,7 +65,7 @@ def test_kills_at_any_moment_lose_no_outcome_double_none_and_keep_no_alert(tmp_p
         _kill_again_and_again(running, random.Random(SEED))
     with running:
         assert running.verify()[0] == 200
-        running.wait_until_delivered(20)
+        running.wait_until_delivered(60)
 
     lines = _lines(running.outcomes)
     assert len(lines) > 1_000

@@ -83,7 +83,7 @@ def test_the_story_without_a_fault():
     assert handed == sorted(["rejected-1", *told])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(FAULTS)
 def test_a_fault_at_any_point_loses_nothing_and_doubles_nothing(faults):
     assert play(faults) == play(NO_FAULTS)

@@ -91,6 +91,10 @@ def test_the_engine_wants_to_be_rung_at_the_deadline(world):
     assert world.engine.next_moment() == at("04:05")
 
 
+def test_where_nothing_is_watched_it_wants_no_ring(make):
+    assert make(job(enabled=False)).engine.next_moment() is None
+
+
 def test_a_missed_slot_is_told_at_its_deadline(world):
     assert world.look("04:04:59") == []
     assert world.verdict("03:00") is None

@@ -4,6 +4,7 @@ import base64
 import json
 import resource
 import signal
+from contextlib import contextmanager
 
 import pytest
 
@@ -61,20 +62,25 @@ def test_nobody_else_may_read_it(tmp_path):
     assert (tmp_path / "rejected.jsonl").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.fixture
+@contextmanager
 def small_files():
-    """Let no file of this process grow beyond 1,000 bytes: as a full disk, a write is cut short."""
+    """Let no file of this process grow beyond 1,000 bytes: as a full disk, a write is cut short.
+
+    Not for a whole test: what pytest itself prints may go to a file, too.
+    """
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_on_a_full_disk_all_of_it_is_kept_or_nothing(tmp_path, small_files):
+def test_on_a_full_disk_all_of_it_is_kept_or_nothing(tmp_path):
     keep_rejected(tmp_path, [rejected(b"one")])
-    with pytest.raises(OSError, match="could not be written to the end"):
+    with small_files(), pytest.raises(OSError, match="could not be written to the end"):
         keep_rejected(tmp_path, [rejected(b"x" * 400), rejected(b"y" * 400)])
     assert [line["line"] for line in kept(tmp_path)] == ["one"]
 

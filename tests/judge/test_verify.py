@@ -355,6 +355,45 @@ def test_the_reason_shows_the_wall_of_the_job_s_zone():
     assert "at 03:10:00" in judge(BERLIN, night, [ended], at("2024-03-31T02:00Z")).reason
 
 
+# ---- what else is expected ----------------------------------------------------------------------
+
+PICKY = job(expect=("duration > 30s", "metric.rows >= 1"))
+
+
+def test_a_run_of_which_every_assertion_holds_is_ok():
+    good = run("03:00", "03:04", duration_s=240.0, metrics={"rows": 7})
+    assert judge(PICKY, DUE, [good], at("03:04")).verdict is Verdict.OK
+
+
+def test_success_that_breaks_assertions_is_unmet_and_says_which_with_numbers():
+    swallowed = run("03:00", "03:00:04", duration_s=4.0, metrics={"rows": 0})
+    found = judge(PICKY, DUE, [swallowed], at("03:01"))
+
+    assert found.verdict is Verdict.UNMET
+    assert found.verdict.bad
+    assert found.run == swallowed.run
+    assert found.reason == (
+        'ended with status "success" at 03:00:04 after 4 s, but ran 4 s, expected more than 30 s;'
+        " metric rows was 0, expected at least 1"
+    )
+
+
+def test_a_run_that_failed_is_failed_whatever_its_assertions_say():
+    runs = [
+        run("03:00", "03:00:04", duration_s=4.0, run="a"),
+        run("03:10", "03:10:04", "failed", duration_s=4.0, run="b"),
+    ]
+    assert judge(PICKY, DUE, runs, at("03:11")).verdict is Verdict.FAILED
+
+
+def test_a_later_run_that_meets_them_makes_up_for_one_that_did_not():
+    runs = [
+        run("03:00", "03:00:04", duration_s=4.0, metrics={"rows": 0}, run="a"),
+        run("05:00", "05:04", duration_s=240.0, metrics={"rows": 7}, run="b"),
+    ]
+    assert judge(PICKY, DUE, runs, at("05:05")).verdict is Verdict.LATE
+
+
 # ---- whatever was written -----------------------------------------------------------------------
 
 INSTANTS = st.integers(0, 4 * 60).map(lambda minute: at("02:00") + minutes(minute))

@@ -185,6 +185,17 @@ def test_nor_can_one_that_is_empty(tmp_path):
         reader.rejected()
 
 
+def test_what_is_no_folder_cannot_be_read(tmp_path):
+    (tmp_path / "state").touch()
+    with pytest.raises(StateError, match="cannot be read"), open_reader(tmp_path / "state"):
+        pass
+
+
+def test_an_error_of_one_who_looks_is_not_the_database_s(tmp_path, store):
+    with pytest.raises(PermissionError), open_reader(tmp_path):
+        raise PermissionError
+
+
 def as_nobody(folder):
     program = f"""
         import os, pathlib, sys

@@ -11,6 +11,16 @@ from .conftest import ENVIRONMENT, Wrapper, is_running, run, stat_of, until
 USAGE = b"Run a cron job exactly as cron would"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def deaf(program, tmp_path_factory):
+    """Start a job that needs its ten seconds to be killed while the other tests run."""
+    wrapper = Wrapper(program, tmp_path_factory.mktemp("deaf") / "outcomes.jsonl")
+    wrapper.outcomes.touch()
+    script = "trap '' TERM; while :; do sleep 0.05; done"
+    with wrapper.start("sh", "-c", script, options=["--timeout", "0.2"]) as process:
+        yield wrapper, process
+
+
 @pytest.mark.parametrize("number", ["0.2", "0.2s", "200ms", "0.0034m"])
 def test_timeout_ends_the_job_with_124(wrapper, number):
     done = wrapper.run("sleep", "60", options=["--timeout", number])
@@ -67,15 +77,6 @@ def test_the_message_of_a_job_that_timed_out_follows_ours(wrapper):
     finish = wrapper.finish()
     assert finish["error"] == "timed out after 0.3: at row 7"
     assert finish["status"] == "failed"
-
-
-def test_a_job_deaf_to_term_is_killed_ten_seconds_later(wrapper):
-    script = "trap '' TERM; while :; do sleep 0.05; done"
-    done = wrapper.run("sh", "-c", script, options=["--timeout", "0.2"])
-    assert done.returncode == 124
-    finish = wrapper.finish()
-    assert (finish["signal"], finish["exit_code"]) == ("SIGKILL", 124)
-    assert 10.1 < finish["duration_s"] < 12
 
 
 # ---- the command
@@ -247,3 +248,12 @@ def test_a_stuck_stderr_does_not_hold_up_the_job(wrapper, tmp_path):
     os.close(inlet)
     os.close(outlet)
     assert wrapper.finish()["exit_code"] == 3
+
+
+def test_a_job_deaf_to_the_term_of_its_timeout_is_killed_ten_seconds_later(deaf):
+    wrapper, process = deaf
+    assert process.wait(timeout=30) == 124
+    start, finish = wrapper.pair()
+    assert stat_of(start["pid"]) is None
+    assert (finish["signal"], finish["exit_code"]) == ("SIGKILL", 124)
+    assert 10.1 < finish["duration_s"] < 12

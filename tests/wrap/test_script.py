@@ -52,6 +52,15 @@ def test_the_first_line_is_the_shebang_and_nothing_else(script):
     assert script.read_bytes().split(b"\n")[0] == b"#!/usr/bin/python3 -IS"
 
 
+def test_spoilt_bytecode_does_not_stop_a_job(installed, script):
+    """A full disk or a power cut may have cut it short."""
+    assert installed.run("true").returncode == 0
+    (cache,) = cache_of(script)
+    cache.write_bytes(cache.read_bytes()[:5000])
+
+    assert installed.run("sh", "-c", "exit 7").returncode == 7
+
+
 def test_the_source_is_in_it_unchanged(script):
     assert WRAP.read_text() in script.read_text()
 
