@@ -66,7 +66,7 @@ class Receiver(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.arrived = []
-        self.payload = b""
+        self.sample = {}
         self._changed = threading.Condition()
 
     @property
@@ -75,8 +75,8 @@ class Receiver(ThreadingHTTPServer):
 
     def take(self, body, at):
         with self._changed:
-            self.payload = body
-            text = json.loads(body)["text"].partition(" ")[2]  # without the coloured sign
+            self.sample = json.loads(body)
+            text = self.sample["text"].partition(" ")[2]  # without the coloured sign
             self.arrived.append((text, at))
             self._changed.notify_all()
 
@@ -169,39 +169,44 @@ def failing(job):
 # ---- what is measured ---------------------------------------------------------------------------
 
 
-def append_to_post(outcomes, jobs, receiver):
-    """Append a failing line of each job; give the milliseconds to the arrival of each message."""
-    appended = {}
-    with outcomes.open("ab", buffering=0) as file:
+def append_to_post(folder, jobs, receiver):
+    """Append a failing line of each job; give the milliseconds to the arrival of each message.
+
+    Between every two of them a bare loop does the least that there is to do, in one process: it
+    appends such a line to a file of its own, and posts a message of that size. These are the floor.
+    """
+    appended, floor = {}, []
+    outcomes, other = folder / "state" / "outcomes.jsonl", folder / "floor.jsonl"
+    with outcomes.open("ab", buffering=0) as file, other.open("ab", buffering=0) as bare:
         for job in paced(jobs):
             line = failing(job)
             appended[job] = time.time()
             file.write(line)
+            receiver.wait_for(jobs[:1], 30)
+            sleep_until(appended[job] + EVERY_S / 2)
+            floor.append(bare_append_and_post(bare, f"floor-{job}", receiver))
     arrived = receiver.wait_for(jobs, 30)
-    return [1e3 * (arrived[job] - appended[job]) for job in jobs]
+    return [1e3 * (arrived[job] - appended[job]) for job in jobs], floor
 
 
-def bare_loop(folder, jobs, receiver):
-    """Do the least that there is to do, in one process: append, and post a message of that size."""
-    payload = json.loads(receiver.payload)
-    spent = []
-    with (folder / "floor.jsonl").open("ab", buffering=0) as file:
-        for number, job in enumerate(paced(jobs)):
-            name = f"floor-{number}"
-            line, body = failing(job), {**payload, "text": f"- {name} failed"}
-            begun = time.time()
-            file.write(line)
-            requests.post(receiver.url, json=body, timeout=5).close()
-            spent.append(1e3 * (receiver.wait_for([name], 5)[name] - begun))
-    return spent
+def bare_append_and_post(file, name, receiver):
+    line, body = failing(name), {**receiver.sample, "text": f"- {name} failed"}
+    begun = time.time()
+    file.write(line)
+    requests.post(receiver.url, json=body, timeout=5).close()
+    return 1e3 * (receiver.wait_for([name], 5)[name] - begun)
 
 
 def paced(jobs):
     """Give one job every 50 ms, whatever was done in between."""
-    begun = time.monotonic()
+    begun = time.time()
     for number, job in enumerate(jobs):
-        time.sleep(max(0.0, begun + number * EVERY_S - time.monotonic()))
+        sleep_until(begun + number * EVERY_S)
         yield job
+
+
+def sleep_until(instant):
+    time.sleep(max(0.0, instant - time.time()))
 
 
 def missed_lateness(folder, receiver):
@@ -282,8 +287,7 @@ def measure(lines):
         first.mkdir()
         second.mkdir()
         with daemon(first, receiver, free_port(), "".join(_DAILY.format(j, far) for j in jobs)):
-            appended = append_to_post(first / "state" / "outcomes.jsonl", jobs, receiver)
-        floor = bare_loop(folder, jobs, receiver)
+            appended, floor = append_to_post(first, jobs, receiver)
         port = free_port()
         with daemon(second, receiver, port, "".join(_DAILY.format(j, far) for j in TEN)):
             with (second / "state" / "outcomes.jsonl").open("ab") as file:
