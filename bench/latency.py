@@ -1,7 +1,7 @@
 """How long it takes from a failure to the message at Slack, with the real daemon, on loopback.
 
-Four things are measured: from the append of a failing line to the arrival of the POST; the same in
-a bare loop that does nothing else (the floor); how late a job that did not start is told after its
+Four things are measured: from the append of a failing line to the arrival of the POST; the same for a
+bare append and post, in between (the floor); how late a job that did not start is told after its
 deadline; and the wall time of `POST /verify` for ten jobs.
 
 usage: latency.py [--lines N] [--json] [--gate]
@@ -132,8 +132,8 @@ def receiving():
 def daemon(folder, receiver, port, jobs):
     """Run the daemon until the end of the block; it starts when it has said that it is ready."""
     config = folder / "config.toml"
+    (folder / "state").mkdir(parents=True)
     config.write_text(_HEAD.format(port=port) + jobs)
-    (folder / "state").mkdir()
     log = folder / "log"
     env = {**os.environ, "BENCH_SECRET": SECRET, "BENCH_SLACK": receiver.url}
     command = [sys.executable, "-m", "cronverifyd", "run", "--config", str(config)]
@@ -217,7 +217,6 @@ def missed_lateness(folder, receiver):
     late = []
     for number in range(MISSED_SLOTS):
         here = folder / f"missed-{number}"
-        here.mkdir()
         jobs = [f"{name}-{number}" for name in MISSED]
         text = "".join(_EVERY_5_S.format(job) for job in jobs)
         with daemon(here, receiver, free_port(), text):
@@ -284,8 +283,6 @@ def measure(lines):
         jobs = [f"job-{number:03}" for number in range(lines)]
         far = f"0 {(datetime.now(UTC).hour + 12) % 24} * * *"  # no deadline comes in between
         first, second = folder / "append", folder / "verify"
-        first.mkdir()
-        second.mkdir()
         with daemon(first, receiver, free_port(), "".join(_DAILY.format(j, far) for j in jobs)):
             appended, floor = append_to_post(first, jobs, receiver)
         port = free_port()
@@ -317,7 +314,7 @@ def report(figures):
 
 _TITLES = {
     "append": "append of a failing line → POST arrives",
-    "floor": "  the floor: append and post, in one loop",
+    "floor": "  the floor: a bare append and post",
     "missed": "deadline of a missed job → POST arrives",
     "verify": "POST /verify of ten jobs, wall time",
 }

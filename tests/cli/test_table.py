@@ -1,7 +1,7 @@
 """How a table finds its room."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -59,6 +59,7 @@ def test_what_matters_least_goes_first(room, lines):
     assert [line.plain for line in lay_out(COLUMNS, ROWS, room)] == lines
 
 
+@settings(deadline=None)
 @given(
     room=st.integers(17, 120),
     rows=st.lists(
