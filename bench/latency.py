@@ -1,7 +1,7 @@
 """How long it takes from a failure to the message at Slack, with the real daemon, on loopback.
 
-Four things are measured: from the append of a failing line to the arrival of the POST; the same for a
-bare append and post, in between (the floor); how late a job that did not start is told after its
+Four things are measured: from the append of a failing line to the arrival of the POST; the same for
+a bare append and post in between (the floor); how late a job that did not start is told after its
 deadline; and the wall time of `POST /verify` for ten jobs.
 
 usage: latency.py [--lines N] [--json] [--gate]
@@ -30,7 +30,7 @@ import requests
 GATES_MS = {"append_p50": 20.0, "append_p99": 100.0, "missed_max": 2_000.0, "verify_max": 1_000.0}
 EVERY_S = 0.05
 MISSED = ("missed-a", "missed-b", "missed-c")
-MISSED_SLOTS = 3
+ROUNDS = 3
 TEN = tuple(f"ten-{number}" for number in range(10))
 VERIFICATIONS = 20
 SECRET = "a secret of the bench"
@@ -215,7 +215,7 @@ def missed_lateness(folder, receiver):
     A job has one incident: each of the slots is measured with a daemon and a state of its own.
     """
     late = []
-    for number in range(MISSED_SLOTS):
+    for number in range(ROUNDS):
         here = folder / f"missed-{number}"
         jobs = [f"{name}-{number}" for name in MISSED]
         text = "".join(_EVERY_5_S.format(job) for job in jobs)

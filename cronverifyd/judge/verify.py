@@ -156,5 +156,5 @@ def _no_sign(job: Job, slot: Slot, now: datetime) -> Judgment:
         reason = f"no sign of a run within {within} of {clock(slot.at, job.timezone, near=slot.at)}"
     else:
         by = clock(slot.deadline, job.timezone, near=slot.at)
-        reason = f"no run ended by the deadline {by} and none is running"
+        reason = f"no run for it ended by the deadline {by} and none for it is running"
     return Judgment(verdict=Verdict.MISSED, reason=reason)

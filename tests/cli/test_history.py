@@ -159,7 +159,7 @@ def test_the_table_has_a_line_a_run_and_the_reason_beside_it(place, cli):
         "03:00:01 4 min 59 s failed SIGKILL",
         (
             "2024-05-14 03:00 missed - - - -"
-            " no run ended by the deadline 04:05:00 and none is running"
+            " no run for it ended by the deadline 04:05:00 and none for it is running"
         ),
     ]
 

@@ -216,7 +216,8 @@ def test_the_table_has_a_line_a_job_and_the_reason_of_what_is_not_well(place, cl
     assert good == "db-backup    ok       03:00      8 h ago  in 15 h  ."
     assert bad == "invoice-gen  missed   04:00      never    in 16 h  M"
     assert reason.startswith(
-        "invoice-gen: no run ended by the deadline 05:05:00 and none is running; incident "
+        "invoice-gen: no run for it ended by the deadline 05:05:00 and none for it is running;"
+        " incident "
     )
     assert reason.endswith(", open for 6 h 54 min, 1 bad slot")
     assert legend.startswith("strip, oldest first: . ok")

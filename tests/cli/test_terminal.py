@@ -102,7 +102,7 @@ def test_history_fits_and_every_slot_has_its_verdict(crowd, columns):
     verdicts = [verdict_of(NAMES.index(name), ago) for ago in range(SLOTS)]
     assert [line.split()[2] for line in lines if line.startswith("20")] == verdicts
     words = " ".join(without_style(text).split())
-    assert words.count("and none is running") == verdicts.count("missed")
+    assert words.count("and none for it is running") == verdicts.count("missed")
     assert words.count("after the deadline") == verdicts.count("late")
 
 

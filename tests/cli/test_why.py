@@ -49,7 +49,10 @@ NEXT = "     next  Thu 2024-05-16 03:00:00 +0000, deadline Thu 2024-05-16 04:05:
         pytest.param(
             "04:05",
             (),
-            "db-backup is missed: no run ended by the deadline 04:05:00 and none is running",
+            (
+                "db-backup is missed:"
+                " no run for it ended by the deadline 04:05:00 and none for it is running"
+            ),
             id="missed",
         ),
         pytest.param(

@@ -35,7 +35,7 @@ def test_a_slot_of_which_nothing_was_heard_is_pending_until_its_deadline():
 def test_with_its_deadline_it_is_missed():
     found = judge(job(), DUE, [], at("04:05"))
     assert (found.verdict, found.until, found.run) == (Verdict.MISSED, None, None)
-    assert found.reason == "no run ended by the deadline 04:05:00 and none is running"
+    assert found.reason == "no run for it ended by the deadline 04:05:00 and none for it is running"
 
 
 def test_with_start_within_it_is_missed_without_waiting_for_the_deadline():
@@ -74,7 +74,7 @@ def test_the_first_moment_is_start_within_or_the_deadline(start_within_s, expect
 
 def test_a_start_within_beyond_the_deadline_is_not_named_in_the_reason():
     assert verdict([], "04:05", job(start_within_s=7200.0))[1] == (
-        "no run ended by the deadline 04:05:00 and none is running"
+        "no run for it ended by the deadline 04:05:00 and none for it is running"
     )
 
 

@@ -23,7 +23,7 @@ def alert(**changed):
         "instance": "web1",
         "severity": Severity.CRITICAL,
         "verdict": Verdict.MISSED,
-        "reason": "no run ended by the deadline 03:50:00 and none is running",
+        "reason": "no run for it ended by the deadline 03:50:00 and none for it is running",
         "slot": SLOT,
         "deadline": DEADLINE,
         "schedule": "0 3 * * *",

@@ -30,7 +30,7 @@ def test_a_missed_run_found_late_says_so():
         "[CRITICAL] db-backup did not run\n"
         "  due       Tue 24 Nov 2026 03:00 CET (02:00 UTC)\n"
         "  expected  status success by 03:50 CET\n"
-        "  seen      no run ended by the deadline 03:50:00 and none is running\n"
+        "  seen      no run for it ended by the deadline 03:50:00 and none for it is running\n"
         "  since     Tue 24 Nov 2026 03:50 CET, 1 bad slot\n"
         "  look      cronverifyd why db-backup\n"
         "  note      incident k3v7qd2m on web1\n"

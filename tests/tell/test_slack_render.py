@@ -79,7 +79,7 @@ def test_a_missed_run_has_no_run_to_tell_of():
         (
             "*Due:* Tue 24 Nov 2026 03:00 CET (02:00 UTC)\n"
             "*Expected:* status success by 03:50 CET\n"
-            "*Seen:* no run ended by the deadline 03:50:00 and none is running"
+            "*Seen:* no run for it ended by the deadline 03:50:00 and none for it is running"
         ),
         "*Since:* Tue 24 Nov 2026 03:50 CET, 1 bad slot\n*Look:* `cronverifyd why db-backup`",
         "incident k3v7qd2m on web1",
