@@ -352,7 +352,7 @@ class Relay:
     def keep(self, stream: int, block: bytearray, size: int) -> None:
         """Count what was printed, and keep the end of it."""
         place = stream if self.apart else 0
-        end = bytes(block[max(0, size - TAIL_BYTES) : size])
+        end = bytes(memoryview(block)[max(0, size - TAIL_BYTES) : size])
         # To find is ten times as fast as to count, and binary output may have no lines at all.
         lines = block.count(10, 0, size) if block.find(10, 0, size) >= 0 else 0
         with self.keeping:
