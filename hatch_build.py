@@ -53,7 +53,7 @@ def script_of(source: str) -> str:
 
 
 class WrapperHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Adds the script to the wheel's scripts."""
+    """Adds the script to what the wheel puts into the environment's bin."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         """Write the script and name it to the builder; editable installs get it too."""
@@ -62,4 +62,6 @@ class WrapperHook(BuildHookInterface):  # type: ignore[type-arg]
         script.parent.mkdir(exist_ok=True)
         script.write_text(script_of(source), encoding="ascii")
         script.chmod(0o755)
-        build_data["shared_scripts"][str(script)] = "cronverify-wrap"
+        # As data and not among the scripts: there the shebang would be changed to the environment's
+        # own Python.
+        build_data["shared_data"][str(script)] = "bin/cronverify-wrap"
