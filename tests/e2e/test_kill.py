@@ -13,7 +13,7 @@ from tests.e2e.conftest import WRAPPER
 from tests.e2e.daemon import Daemon
 from tests.e2e.slack import HANGS
 
-KILLS = 25
+KILLS = 20
 SEED = 20_240_515
 DOOMED = 60
 CHANGING = 12

@@ -49,6 +49,7 @@ def test_the_tutorials_last_step_works_as_it_stands(tmp_path, slack, curl):
         running.append(
             job_name="invoice-gen",
             run_date=time.strftime("%Y-%m-%d", time.gmtime()),
+            completed_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             status="failed",
             error_message="SMTP timeout",
         )
