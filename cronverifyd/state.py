@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CONTROL_SOCKET = "control.sock"
 TRIGGER_SECRET = "trigger.secret"  # noqa: S105 (a file's name)
-_LOCK = "lock"
+LOCK = "lock"
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def hold(state_dir: Path) -> Iterator[None]:
     """
     try:
         state_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-        descriptor = os.open(state_dir / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(state_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StateError(
             f"{state_dir}: cannot be used as state folder: {error.strerror}",

@@ -153,7 +153,7 @@ def _slot(judged: JudgedSlot, reader: Reader) -> dict[str, Any]:
         "decided_at": judged.decided_at.isoformat(),
         "found_late": judged.found_late,
         "triggered_by": judged.triggered_by,
-        "runs": [run_document(run) for run in reader.runs_of(slot.job, slot.at)],
+        "runs": [run_document(run) for run in reader.newest_runs_of(slot.job, slot.at)],
     }
 
 

@@ -29,7 +29,7 @@ _OUTPUT_CHARACTERS = 4_000
 def why(job: Job, reader: Reader, now: datetime) -> dict[str, Any]:
     """Gather the evidence about a job's last due slot, or about one that is still pending."""
     judged = reader.last_due(job.name) or next(iter(reader.last_slots(job.name, 1)), None)
-    runs = reader.runs_of(job.name, judged.slot.at) if judged else []
+    runs = reader.newest_runs_of(job.name, judged.slot.at) if judged else []
     incident = reader.last_incident(job.name)
     deliveries = reader.deliveries(incident.id) if incident else []
     zone = ZoneInfo(job.timezone)

@@ -16,19 +16,10 @@ from cronverifyd import __version__
 from cronverifyd.cli.common import hush
 from cronverifyd.errors import CronverifydError, StateError
 
-# Name → module; a command's module is imported when it is called, since flask, requests and the
-# scheduler together take a quarter of a second that `status` does not have.
-_COMMANDS = {
-    "run": "run",
-    "check": "check",
-    "status": "status",
-    "history": "history",
-    "why": "why",
-    "config": "config",
-    "demo": "demo",
-}
 _OUTPUT_IS_LOST = {errno.ENOSPC, errno.EIO, errno.EPIPE}
-_HELP = {
+# A command is the module of its name. That is imported when it is called, and not for its help:
+# flask, requests and the scheduler together take a quarter of a second that `status` does not have.
+_COMMANDS = {
     "run": "Run the daemon in the foreground.",
     "check": "Verify now, and print what is not well.",
     "status": "Show every job: its last verdict, last success and next slot.",
@@ -48,13 +39,13 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"cronverifyd.cli.{_COMMANDS[cmd_name]}")
+        module = importlib.import_module(f"cronverifyd.cli.{cmd_name}")
         command: click.Command = module.command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(_HELP.items()))
+            formatter.write_dl(list(_COMMANDS.items()))
 
 
 @click.group(

@@ -51,25 +51,26 @@ def recent(text: str, now: datetime) -> str:
 
 def roughly(text: str | None, now: datetime) -> str:
     """Show how long ago, or in how long, an instant is: with the largest unit alone."""
-    if text is None:
-        return "never"
-    distance = round((now - datetime.fromisoformat(text)).total_seconds())
-    words = " ".join(format_duration(distance).split()[:2])
-    return f"{words} ago" if distance >= 0 else f"in {words}"
+    return _away(text, now, words=2)
 
 
 def ago(text: str | None, now: datetime) -> str:
     """Show how long ago, or in how long, an instant is."""
-    if text is None:
-        return "never"
-    distance = (now - datetime.fromisoformat(text)).total_seconds()
-    words = format_duration(round(distance))
-    return f"{words} ago" if distance >= 0 else f"in {words}"
+    return _away(text, now)
 
 
 def safe(text: str | None, most: int = 400) -> str:
     """Make a job's own text fit for a terminal: one line, no control characters."""
     return one_line(text or "", most)
+
+
+def _away(text: str | None, now: datetime, words: int | None = None) -> str:
+    """Say a distance with its first words; a count and its unit are two."""
+    if text is None:
+        return "never"
+    distance = (now - datetime.fromisoformat(text)).total_seconds()
+    shown = " ".join(format_duration(round(distance)).split()[:words])
+    return f"{shown} ago" if distance >= 0 else f"in {shown}"
 
 
 def _time(at: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -53,12 +53,8 @@ def engine(
     config: Config, hand_over: Callable[[str, str, Alert | Notice], None]
 ) -> Iterator[tuple[Engine, Tail]]:
     """Open the store and the outcome files; the caller holds the state folder."""
-    store = Store(config.daemon.state_dir)
-    try:
-        tail = Tail(config.daemon.outcomes, store.marks())
-        try:
-            yield Engine(scope(config), store, tail, hand_over), tail
-        finally:
-            tail.close()
-    finally:
-        store.close()
+    with (
+        closing(Store(config.daemon.state_dir)) as store,
+        closing(Tail(config.daemon.outcomes, store.marks())) as tail,
+    ):
+        yield Engine(scope(config), store, tail, hand_over), tail

@@ -34,10 +34,13 @@ class Courier:
         """Give it one message."""
         self._waiting.put((row, message))
 
-    def stop(self, timeout_s: float) -> bool:
-        """Let it finish what it sends; False if that took longer than `timeout_s`."""
+    def dismiss(self) -> None:
+        """Let it finish what it sends, and take nothing more."""
         self._waiting.put(None)
-        self._thread.join(timeout_s)
+
+    def has_ended(self, within_s: float) -> bool:
+        """Wait for its end; False if that took longer than `within_s`."""
+        self._thread.join(within_s)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -74,6 +77,6 @@ class Couriers:
     def stop(self, timeout_s: float) -> list[str]:
         """Stop all; return the channels that were still sending when the time was over."""
         for courier in self._couriers.values():
-            courier.stop(0)
+            courier.dismiss()
         share = timeout_s / max(1, len(self._couriers))
-        return [c for c, courier in self._couriers.items() if not courier.stop(share)]
+        return [c for c, courier in self._couriers.items() if not courier.has_ended(share)]

@@ -20,7 +20,11 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 
+from cronverifyd.intake.rejected import REJECTED
 from cronverifyd.model import TriggeredBy
+from cronverifyd.state import CONTROL_SOCKET, LOCK
+from cronverifyd.store.reader import DATABASE
+from cronverifyd.store.sqlite import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,8 +38,7 @@ _EVENTS: list[type[FileSystemEvent]] = [
     FileDeletedEvent,
     FileClosedEvent,
 ]
-_OURS = frozenset({"journal.jsonl", "rejected.jsonl", "lock", "control.sock"})
-_DATABASE = "cronverifyd.sqlite3"
+_OURS = frozenset({JOURNAL, REJECTED, LOCK, CONTROL_SOCKET})
 """What we write ourselves into the state folder: to look because of it would never end.
 
 The database has companions (-wal, -shm, -journal); other names are compared whole, for an outcome
@@ -69,10 +72,6 @@ class Watch:
                 continue  # gone, or no inotify watches left: the tick sees its files all the same
             self._followed[folder] = inode
 
-    def alive(self) -> bool:
-        """Say whether the observer's thread still runs."""
-        return self._observer.is_alive()
-
     def stop(self, timeout_s: float) -> bool:
         """Stop; False if that took longer than `timeout_s`."""
         self._observer.stop()
@@ -86,7 +85,7 @@ class _Ringer(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         names = [Path(str(path)).name for path in (event.src_path, event.dest_path) if path]
-        if not all(name in _OURS or name.startswith(_DATABASE) for name in names):
+        if not all(name in _OURS or name.startswith(DATABASE) for name in names):
             self._bell.ring(TriggeredBy.FILE)
 
 

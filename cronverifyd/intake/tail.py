@@ -81,14 +81,13 @@ class Tail:
 
     def accept(self, mark: Mark) -> None:
         """Go on after this mark: it has been kept, and the rows before it."""
-        for reader in (*self._leaving.values(), *self._current.values()):
+        for reader in self._readers():
             if reader.mark.key == mark.key:
                 reader.mark = mark
 
     def marks(self) -> list[Mark]:
         """Return the marks of the open files of which something was kept, with the last look."""
-        readers = (*self._leaving.values(), *self._current.values())
-        return [reader.mark for reader in readers if reader.mark.file_id is not None]
+        return [reader.mark for reader in self._readers() if reader.mark.file_id is not None]
 
     def folders(self) -> set[Path]:
         """Name the existing folders in which outcome files are or may appear."""
@@ -98,10 +97,14 @@ class Tail:
 
     def close(self) -> None:
         """Close all files."""
-        for reader in (*self._leaving.values(), *self._current.values()):
+        for reader in self._readers():
             reader.close()
         self._leaving.clear()
         self._current.clear()
+
+    def _readers(self) -> list[_Reader]:
+        """Return the readers of all open files; those that were renamed, the older ones, first."""
+        return [*self._leaving.values(), *self._current.values()]
 
     def _paths(self) -> list[str]:
         found: list[str] = []

@@ -28,8 +28,8 @@ def judge(job: Job, slot: Slot, runs: Sequence[Run], now: datetime) -> Judgment:
     """
     ended = sorted((r for r in runs if r.ended_at is not None), key=_end_of)
     running = sorted((r for r in runs if r.ended_at is None), key=start_of)
-    as_expected = [r for r in ended if r.status == job.expected_status]
-    if good := [r for r in as_expected if not unmet(job, r)]:
+    as_expected = [(r, _broken(job, r)) for r in ended if r.status == job.expected_status]
+    if good := [run for run, broken in as_expected if not broken]:
         return _good(job, slot, good)
     if overdue := [r for r in running if own_deadline(job, slot, r) <= now]:
         return _overrun(job, slot, overdue[0])
@@ -37,13 +37,13 @@ def judge(job: Job, slot: Slot, runs: Sequence[Run], now: datetime) -> Judgment:
     if failed := [r for r in ended if r.status != job.expected_status]:
         return _failed(job, slot, failed[-1], until)
     if as_expected:
-        return _unmet(job, slot, as_expected[-1], until)
+        return _unmet(job, slot, *as_expected[-1], until)
     if running:
         return _running(job, slot, running[-1], until)
     return _no_sign(job, slot, now)
 
 
-def unmet(job: Job, run: Run) -> list[str]:
+def _broken(job: Job, run: Run) -> list[str]:
     """Say which of the job's assertions do not hold for a run that has ended, in sentences."""
     findings = [evaluate(parse(assertion), run) for assertion in job.expect]
     return [finding.sentence for finding in findings if not finding.holds]
@@ -87,14 +87,11 @@ def _ended_well(job: Job, slot: Slot, run: Run) -> str:
 
 
 def _when(job: Job, slot: Slot, run: Run) -> str:
-    end = _end_of(run)
+    end = clock(_end_of(run), job.timezone, near=slot.at)
+    words = f"at {end}"
     if run.untimed_since is not None:
         since = clock(run.untimed_since, job.timezone, near=slot.at)
-        words = (
-            f"between {since} and {clock(end, job.timezone, near=slot.at)} (its line has no time)"
-        )
-    else:
-        words = f"at {clock(end, job.timezone, near=slot.at)}"
+        words = f"between {since} and {end} (its line has no time)"
     if run.duration_s is not None:
         words += f" after {format_duration(run.duration_s)}"
     return words + _late_start(slot, run)
@@ -126,8 +123,8 @@ def _failed(job: Job, slot: Slot, run: Run, until: datetime | None) -> Judgment:
     return Judgment(verdict=Verdict.FAILED, reason=reason, until=until, run=run.run)
 
 
-def _unmet(job: Job, slot: Slot, run: Run, until: datetime | None) -> Judgment:
-    reason = f"{_ended_well(job, slot, run)}, but {'; '.join(unmet(job, run))}"
+def _unmet(job: Job, slot: Slot, run: Run, broken: list[str], until: datetime | None) -> Judgment:
+    reason = f"{_ended_well(job, slot, run)}, but {'; '.join(broken)}"
     return Judgment(verdict=Verdict.UNMET, reason=reason, until=until, run=run.run)
 
 

@@ -21,7 +21,6 @@ from cronverifyd.store.rows import (
     slot_of,
     tenure_of,
 )
-from cronverifyd.store.sqlite import DATABASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from cronverifyd.model import Incident, JudgedSlot, Run, Tenure
 
+DATABASE = "cronverifyd.sqlite3"
 _BUSY_TIMEOUT_S = 5.0
 
 
@@ -75,7 +75,7 @@ def _unreadable(path: Path, error: Exception) -> StateError:
 
 
 class Reader:
-    """The questions of those who only look."""
+    """What anybody may ask of a database; those who only look ask nothing else."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
@@ -119,7 +119,14 @@ class Reader:
         return None if ended is None else from_us_or_none(ended["ended_us"])
 
     def runs_of(self, job: str, slot: datetime) -> list[Run]:
-        """Return a slot's runs, newest first."""
+        """Return the runs that belong to a slot."""
+        rows = self._db.execute(
+            f"SELECT {RUN_LIST} FROM run WHERE slot_us = ? AND job = ?", (to_us(slot), job)
+        )
+        return [run_of(row) for row in rows]
+
+    def newest_runs_of(self, job: str, slot: datetime) -> list[Run]:
+        """Return the runs that belong to a slot, newest first."""
         rows = self._db.execute(
             f"SELECT {RUN_LIST} FROM run WHERE slot_us = ? AND job = ?"
             " ORDER BY coalesce(started_us, ended_us) DESC",

@@ -17,6 +17,7 @@ from cronverifyd.model import Mark, Verdict
 from cronverifyd.store.instants import from_us, to_us
 from cronverifyd.store.journal import Journal
 from cronverifyd.store.outbox import Outbox
+from cronverifyd.store.reader import DATABASE, Reader
 from cronverifyd.store.rows import (
     INCIDENT_COLUMNS,
     INCIDENT_LIST,
@@ -24,13 +25,11 @@ from cronverifyd.store.rows import (
     RUN_LIST,
     SLOT_COLUMNS,
     SLOT_LIST,
-    incident_of,
     incident_row,
     run_of,
     run_row,
     slot_of,
     slot_row,
-    tenure_of,
 )
 from cronverifyd.store.schema import migrate
 
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
     from cronverifyd.model import Incident, JudgedSlot, Run, Tenure
 
-DATABASE = "cronverifyd.sqlite3"
 JOURNAL = "journal.jsonl"
 _KEEP_EXECUTIONS = timedelta(hours=1)
 
@@ -63,8 +61,11 @@ _SAVE_INCIDENT = (
 )
 
 
-class Store:
-    """The database and the journal of one state folder, open for writing."""
+class Store(Reader):
+    """The database and the journal of one state folder, open for writing.
+
+    It answers what a reader is asked, from inside its own transaction.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         path = state_dir / DATABASE
@@ -163,13 +164,6 @@ class Store:
 
     # ---- jobs -------------------------------------------------------------------------------
 
-    def tenures(self) -> dict[str, Tenure]:
-        """Return every job that ever stood in the configuration."""
-        rows = self._db.execute(
-            "SELECT name, schedule, timezone, owed_since_us, cursor_us, active FROM job"
-        )
-        return {row["name"]: tenure_of(row) for row in rows}
-
     def save_tenure(self, tenure: Tenure) -> None:
         """Keep since when a job is owed, and its cursor."""
         self._db.execute(
@@ -204,13 +198,6 @@ class Store:
         ).fetchone()
         return None if row is None else str(row["run"])
 
-    def runs_of(self, job: str, slot: datetime) -> list[Run]:
-        """Return the runs that belong to a slot."""
-        rows = self._db.execute(
-            f"SELECT {RUN_LIST} FROM run WHERE slot_us = ? AND job = ?", (to_us(slot), job)
-        )
-        return [run_of(row) for row in rows]
-
     def save_run(self, run: Run, slot: datetime) -> None:
         """Keep a run and the slot that it belongs to."""
         self._db.execute(_SAVE_RUN, run_row(run, slot))
@@ -221,15 +208,6 @@ class Store:
         """Return a slot that was judged before."""
         row = self._db.execute(
             f"SELECT {SLOT_LIST} FROM slot WHERE job = ? AND slot_us = ?", (job, to_us(at))
-        ).fetchone()
-        return None if row is None else slot_of(row)
-
-    def last_due(self, job: str) -> JudgedSlot | None:
-        """Return the job's newest slot that is not pending."""
-        row = self._db.execute(
-            f"SELECT {SLOT_LIST} FROM slot WHERE job = ? AND verdict <> ?"
-            " ORDER BY slot_us DESC LIMIT 1",
-            (job, Verdict.PENDING),
         ).fetchone()
         return None if row is None else slot_of(row)
 
@@ -254,11 +232,6 @@ class Store:
         self._db.execute("DELETE FROM slot WHERE job = ? AND slot_us = ?", (job, to_us(at)))
 
     # ---- incidents --------------------------------------------------------------------------
-
-    def open_incidents(self) -> dict[str, Incident]:
-        """Return the open incident of every job that has one."""
-        rows = self._db.execute(f"SELECT {INCIDENT_LIST} FROM incident WHERE closed_us IS NULL")
-        return {row["job"]: incident_of(row) for row in rows}
 
     def save_incident(self, incident: Incident) -> None:
         """Keep an incident."""

@@ -3,22 +3,20 @@
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
+from tests.debian_cron import require_cron
 from tests.e2e.conftest import WRAPPER
 from tests.e2e.daemon import Daemon, wait_until
 
 pytestmark = pytest.mark.cron
 
-CRON = Path("/usr/sbin/cron")
 A_MINUTE_AND_SOME_S = 90.0
 
 # Everything that this cron reads or writes is hidden behind mounts that only it sees, so that the
@@ -36,18 +34,6 @@ _JOBS = "".join(
     f'[jobs.{name}]\nschedule = "* * * * *"\nmax_duration = "10s"\ngrace = "5s"\n'
     for name in ("good", "logged", "percent", "failing", "mended", "killed", "hanging", "vanishing")
 )
-
-
-def missing():
-    """Say what keeps the real cron from being run here; None if nothing does."""
-    if os.geteuid() != 0:
-        return "only root may make a mount namespace"
-    if not CRON.exists():
-        return f"{CRON} is absent (Debian package cron)"
-    if shutil.which("unshare") is None:
-        return "unshare is absent (Debian package util-linux)"
-    probe = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False)
-    return None if probe.returncode == 0 else "unshare --mount is forbidden here"
 
 
 class Cron:
@@ -82,11 +68,7 @@ class Cron:
 
 @pytest.fixture
 def folder(tmp_path):
-    why = missing()
-    if why is not None:
-        if os.environ.get("CRONVERIFYD_REQUIRE_CRON"):
-            pytest.fail(f"the real cron is required, but {why}")
-        pytest.skip(f"NOTHING WAS VERIFIED UNDER THE REAL CRON: {why}")
+    require_cron("NOTHING WAS VERIFIED UNDER THE REAL CRON")
     return tmp_path
 
 

@@ -1,13 +1,13 @@
 """Slots against the real cron, over both changes of the clock in three zones."""
 
-import os
 from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
 
 from cronverifyd.judge.schedule import parse
-from tests.oracle.real_cron import CronRun, Night, missing
+from tests.debian_cron import require_cron
+from tests.oracle.real_cron import FAKETIME, CronRun, Night
 
 pytestmark = pytest.mark.oracle
 
@@ -84,11 +84,7 @@ EXPRESSIONS = [
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory):
     """Run a cron for every night, all at once: they sleep most of the time."""
-    why = missing()
-    if why is not None:
-        if os.environ.get("CRONVERIFYD_REQUIRE_CRON"):
-            pytest.fail(f"the real cron is required, but {why}")
-        pytest.skip(f"NOT VERIFIED AGAINST THE REAL CRON: {why}")
+    require_cron("NOT VERIFIED AGAINST THE REAL CRON", [(FAKETIME, "libfaketime")])
     folder = tmp_path_factory.mktemp("oracle")
     runs = [CronRun(night, EXPRESSIONS, folder / str(n)) for n, night in enumerate(NIGHTS)]
     found = {night: run.starts() for night, run in zip(NIGHTS, runs, strict=True)}

@@ -76,7 +76,7 @@ def test_the_runs_of_a_slot_come_newest_first(store, read):
     store.save_run(first, at("03:00"))
     store.save_run(second, at("03:00"))
     store.save_run(run("03:00", job="other"), at("03:00"))
-    assert read(lambda r: r.runs_of("db-backup", at("03:00"))) == [second, first]
+    assert read(lambda r: r.newest_runs_of("db-backup", at("03:00"))) == [second, first]
 
 
 def test_incidents(store, read):
