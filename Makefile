@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cron test-oracle lint format types check coverage bench wheel smoke clean
+.PHONY: help demo test test-cron test-oracle test-year lint format types check coverage bench wheel smoke clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,15 +22,18 @@ $(READY): pyproject.toml constraints.txt hatch_build.py
 demo: $(READY) ## the whole chain for real, in a temporary folder, under a minute
 	@$(BIN)/cronverifyd demo
 
-test: $(READY) ## all tests but those with the real cron
-	@$(BIN)/python -m pytest -m 'not cron and not oracle'
-	@echo "the tests with the real Debian cron take minutes of their own: make test-cron test-oracle"
+test: $(READY) ## all tests but those that take minutes of their own
+	@$(BIN)/python -m pytest -m 'not cron and not oracle and not year'
+	@echo "some tests take minutes of their own: make test-cron test-oracle test-year"
 
 test-cron: $(READY) ## jobs under the real Debian cron (package cron, as root; four minutes)
 	@$(BIN)/python -m pytest -m cron -s
 
 test-oracle: $(READY) ## slots against the real cron over clock changes (cron, libfaketime, as root)
 	@$(BIN)/python -m pytest -m oracle
+
+test-year: $(READY) ## a simulated year of 100 jobs: all that breaks is found, and nothing else
+	@$(BIN)/python -m pytest -m year
 
 lint: $(READY) ## formatter and linter, changing nothing
 	@$(BIN)/ruff format --check .
@@ -47,7 +50,7 @@ check: lint types test ## all three
 
 coverage: $(READY) ## tests with branch coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -m 'not cron and not oracle' -q
+	@$(BIN)/coverage run -m pytest -m 'not cron and not oracle and not year' -q
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 

@@ -22,7 +22,10 @@ class Verdict(StrEnum):
     MISSED = "missed"
     FAILED = "failed"
     OVERRUN = "overrun"
+    INTERRUPTED = "interrupted"
     UNMET = "unmet"
+    ARTIFACT = "artifact"
+    UNKNOWN = "unknown"
 
     @property
     def good(self) -> bool:
@@ -31,8 +34,8 @@ class Verdict(StrEnum):
 
     @property
     def bad(self) -> bool:
-        """True when somebody has to be told; neither good nor bad is `pending`."""
-        return self in {Verdict.MISSED, Verdict.FAILED, Verdict.OVERRUN, Verdict.UNMET}
+        """True when somebody has to be told; `pending` and `unknown` are neither good nor bad."""
+        return not self.good and self not in {Verdict.PENDING, Verdict.UNKNOWN}
 
 
 class Severity(StrEnum):
@@ -107,13 +110,82 @@ class Channel:
     severity: frozenset[Severity] = frozenset(Severity)
 
 
+class MaintenanceMode(StrEnum):
+    """What a maintenance window does to the slots in it.
+
+    mute: they are judged, and told afterwards if still bad. skip: they are not owed.
+    """
+
+    MUTE = "mute"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Maintenance:
+    """Windows in which a job's slots count for nothing: each begins at a slot of `schedule`."""
+
+    schedule: str
+    duration_s: float
+    mode: MaintenanceMode = MaintenanceMode.MUTE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArtifactRule:
+    """What a run of a job must have made.
+
+    `path`: an absolute glob; its newest match counts. `min_size`: bytes. `shrink`: the least that
+    its size may be, as a part of the median of the last ten good ones. `changed`: not
+    byte-identical to the last one. `opens`: the container is whole.
+    """
+
+    path: str
+    min_size: float | None = None
+    shrink: float | None = None
+    changed: bool = False
+    opens: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Artifact:
+    """What was found for one rule, measured once, at the run's end.
+
+    `rule`: the rule's glob. `found` None: nothing matches, or (with `fault`) nothing could be
+    looked at. `usual_size`: the median of the last ten good ones, or None where there is none.
+    `same_as_last`: it is byte-identical to the last one measured; None: not compared. `fault`: why
+    it cannot be opened, in a sentence. `replaced`: measured too late: only a file that was written
+    after the run had ended is there, and a later run has ended as well.
+    """
+
+    rule: str
+    found: str | None = None
+    size: int | None = None
+    modified_at: datetime | None = None
+    digest: str | None = None
+    usual_size: float | None = None
+    same_as_last: bool | None = None
+    fault: str | None = None
+    replaced: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Past:
+    """What a rule's artifacts were before: `sizes` of the last ten good ones (bytes, any order).
+
+    `digest`: of the newest one measured for an earlier run, or None.
+    """
+
+    sizes: tuple[int, ...] = ()
+    digest: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """One cron job and what is expected of each of its slots.
 
     `schedule` as written in the configuration; `timezone` an IANA name. `start_within_s` None: not
-    checked. `expect`: assertions as written (judge/expect.py says how). `channels`: names, already
-    resolved to the default route where the job names none.
+    checked. `expect`: assertions as written (judge/expect.py says how). `tolerate`: so many bad
+    slots in a row stay silent; `recover_after`: so many good ones close an incident. `channels`:
+    names, already resolved to the default route where the job names none.
     """
 
     name: str
@@ -124,6 +196,10 @@ class Job:
     start_within_s: float | None = None
     expected_status: str = "success"
     expect: tuple[str, ...] = ()
+    artifacts: tuple[ArtifactRule, ...] = ()
+    tolerate: int = 0
+    recover_after: int = 1
+    maintenance: tuple[Maintenance, ...] = ()
     severity: Severity = Severity.CRITICAL
     channels: tuple[str, ...] = ()
     runbook: str | None = None
@@ -182,13 +258,28 @@ class Event:
     extra: str | None = None
 
 
+class Loss(StrEnum):
+    """Why the end of a run will never be recorded.
+
+    gone: the wrapper and the job are no more. orphaned: the wrapper is no more, the job still ran
+    when that was seen. rebooted: the host was started anew meanwhile.
+    """
+
+    GONE = "gone"
+    ORPHANED = "orphaned"
+    REBOOTED = "rebooted"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
     """One execution of a job: its start line and its finish line, joined.
 
     `started_at` None: no start is known, not even from the duration. `ended_at` None: no end was
-    recorded. `untimed_since`: its end bears no time of its own; it was written after this instant
-    and not after `ended_at`. `slot_hint`, `run_date`: the slot that the writer named.
+    recorded. `untimed_since`: its end bears no time of its own (or an impossible one); it was
+    written after this instant and not after `ended_at`. `slot_hint`, `run_date`: the slot that the
+    writer named. `lost_at`, `loss`: when it was seen, and why, that no end will ever be recorded.
+    `artifacts`: one for each of the job's rules when it ended; empty: not measured yet; None: it
+    has not ended, or there was no rule when it did.
     """
 
     run: str
@@ -218,6 +309,9 @@ class Run:
     boot: str | None = None
     command: str | None = None
     extra: str | None = None
+    lost_at: datetime | None = None
+    loss: Loss | None = None
+    artifacts: tuple[Artifact, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -225,7 +319,8 @@ class Mark:
     """How far a file has been read.
 
     `probe`: a hash of the file's first bytes and of those before `position`. `looked_at`: when it
-    was last read to its end. `file_id` None: the store has not numbered the file yet.
+    was last read to its end. `over`: it was renamed, read to its end and let go, so nothing is lost
+    when it goes. `file_id` None: the store has not numbered the file yet.
     """
 
     path: str
@@ -234,6 +329,7 @@ class Mark:
     looked_at: datetime
     position: int = 0
     probe: bytes = b""
+    over: bool = False
     file_id: int | None = None
 
     @property
@@ -243,16 +339,33 @@ class Mark:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Hole:
+    """A time of which an outcome file does not tell, or not all.
+
+    `until` None: it lasts, for the file still cannot be read; what was written is read afterwards.
+    Else lines of between `since` and `until` are lost. `reason`: a sentence's end, such as "was
+    truncated".
+    """
+
+    path: str
+    since: datetime
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Slot:
     """An instant at which a job was due, in the job's zone, and the instant its window ends.
 
     `owed` False: nothing was due (the job is new); a run is judged by itself at its own start.
+    `starts`: how many runs it expects, more than one only at the end of a spring gap.
     """
 
     job: str
     at: datetime
     deadline: datetime
     owed: bool = True
+    starts: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -271,13 +384,48 @@ class Judgment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JudgedSlot:
-    """A slot as the store keeps it, with its latest judgment."""
+    """A slot as the store keeps it, with its latest judgment.
+
+    `incident`: the one that it opened or joined when it was bad. `quiet`: it lies in a maintenance
+    window, so that it neither breaks nor counts.
+    """
 
     slot: Slot
     judgment: Judgment
     decided_at: datetime
     found_late: bool
     triggered_by: TriggeredBy
+    incident: str | None = None
+    quiet: bool = False
+
+
+class FindingKind(StrEnum):
+    """What is odd about a run, and yet makes no slot bad.
+
+    duplicate: its slot had its good runs already. off_schedule: the same, and it started after the
+    deadline. overlap: it began before the last run had ended. unregistered: its job stands in no
+    configuration.
+    """
+
+    DUPLICATE = "duplicate"
+    OFF_SCHEDULE = "off_schedule"
+    OVERLAP = "overlap"
+    UNREGISTERED = "unregistered"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Something odd about one run. `text`: a sentence with its numbers; `at`: the run's start."""
+
+    job: str
+    kind: FindingKind
+    run: str
+    at: datetime
+    text: str
+
+
+BLIND = "~outcomes"
+"""Stands in a job's place in the incident of the outcome files; no job can have such a name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -345,10 +493,13 @@ class Alert:
 
 
 class NoticeKind(StrEnum):
-    """What a notice tells."""
+    """What a notice tells. blind: what runs wrote cannot be seen; sighted: it can again."""
 
     REJECTED = "rejected"
     CONFIG = "config"
+    FINDING = "finding"
+    BLIND = "blind"
+    SIGHTED = "sighted"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -356,7 +507,7 @@ class Notice:
     """Something about the installation, not about a job's slot, that people have to know once.
 
     `title` is one line of ours; `text` may quote files, so it is hostile until rendered. `remedy`:
-    what an operator can do.
+    what an operator can do. `incident`: the one that it opens or closes, or None.
     """
 
     id: str
@@ -367,6 +518,7 @@ class Notice:
     text: str
     remedy: str
     created_at: datetime
+    incident: str | None = None
     may_repeat: bool = False
 
 
@@ -444,6 +596,29 @@ class Delivered:
     channel: str
     delivery: Delivery
     incident: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measure:
+    """A request to measure what a run that has ended must have made.
+
+    `past`: what was measured before, by the rule's glob; a rule without a past is absent.
+    `superseded`: a later run of the job has ended by now.
+    """
+
+    run: Run
+    rules: tuple[ArtifactRule, ...]
+    past: Mapping[str, Past]
+    superseded: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """The answer to Measure: one artifact a rule, in the rules' order."""
+
+    job: str
+    run: str
+    artifacts: tuple[Artifact, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

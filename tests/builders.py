@@ -7,9 +7,11 @@ from cronverifyd.judge.runs import make_slot
 from cronverifyd.model import (
     Event,
     EventKind,
+    Hole,
     Job,
     JudgedSlot,
     Judgment,
+    Loss,
     Run,
     TriggeredBy,
     Verdict,
@@ -39,8 +41,8 @@ def job(**changed):
     return Job(**(given | changed))
 
 
-def slot(text, of=None, *, owed=True):
-    return make_slot(of or job(), at(text), owed=owed)
+def slot(text, of=None, *, owed=True, starts=1):
+    return make_slot(of or job(), at(text), owed=owed, starts=starts)
 
 
 def run(started, ended=None, status=None, **changed):
@@ -54,6 +56,27 @@ def run(started, ended=None, status=None, **changed):
         "status": word,
     }
     return Run(**(given | changed))
+
+
+def lost(started, seen, loss="gone", **changed):
+    """Build a run whose end will never be recorded, which was seen at an instant."""
+    return run(started, lost_at=at(seen), loss=Loss(loss), **changed)
+
+
+def untimed(since, until, **changed):
+    """Build a run that ended at a time that nobody told; its line was written in the interval."""
+    return run(None, until, untimed_since=at(since), **changed)
+
+
+def hole(since, until=None, **changed):
+    """Build a hole in the outcome file; without an end, it lasts."""
+    given = {
+        "path": "/o.jsonl",
+        "since": at(since),
+        "until": at(until) if until else None,
+        "reason": "was truncated" if until else "cannot be read: Permission denied",
+    }
+    return Hole(**(given | changed))
 
 
 def event(kind, when=None, **changed):

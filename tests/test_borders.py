@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 NOUNS = {"model", "errors"}
 ALL_BUT_CLI = NOUNS | {
-    *("judge", "config", "intake", "store", "tell", "cue", "web", "engine"),
+    *("judge", "config", "intake", "store", "host", "tell", "cue", "web", "engine"),
     *("state", "systemd", "daemon"),
 }
 # room → what it may use of ours, itself aside (the table of docs/ARCHITECTURE.md)
@@ -31,6 +31,7 @@ MAY_USE = {
     "config": NOUNS | {"judge"},
     "intake": NOUNS,
     "store": NOUNS,
+    "host": NOUNS,
     "tell": NOUNS | {"judge.duration", "judge.wording"},
     "cue": NOUNS,
     "web": NOUNS | {"cue"},
@@ -47,9 +48,10 @@ THIRD_PARTIES = {
     "wrap": set(),
     "model": set(),
     "errors": set(),
-    "judge": {"cronsim", "msgspec", "re2"},
+    "judge": {"cronsim", "msgspec", "oncalendar", "re2"},
     "intake": {"msgspec"},
     "store": {"msgspec"},
+    "host": {"msgspec", "zstandard"},
     "engine": {"msgspec"},
     "state": set(),
     "systemd": set(),
@@ -114,7 +116,7 @@ def _about_strangers(room, names):
         yield f"{room} uses {top}"
     for top in sorted(tops & FORBIDDEN.get(room, set())):
         yield f"{room} uses {top}"
-    if "sqlite3" in tops and room != "store":
+    if "sqlite3" in tops and room not in {"store", "host"}:  # host: whether a job's file is whole
         yield f"{room} speaks SQL"
 
 
@@ -181,6 +183,7 @@ BREACHES = [
     breach("config/load.py", "from cronverifyd.tell import text", "config imports tell.text"),
     breach("intake/tail.py", "from cronverifyd.judge import runs", "intake imports judge.runs"),
     breach("intake/tail.py", "import sqlite3", "intake speaks SQL"),
+    breach("host/artifacts.py", "from cronverifyd.judge import x", "host imports judge.x"),
     breach("store/rows.py", "from cronverifyd.intake import tail", "store imports intake.tail"),
     breach("tell/slack.py", "from cronverifyd.judge import verify", "tell imports judge.verify"),
     breach(

@@ -94,21 +94,25 @@ def _check_here(config: Config, jobs: tuple[str, ...]) -> dict[str, Any]:
     from cronverifyd.daemon import build
     from cronverifyd.daemon.clock import read_clock
     from cronverifyd.daemon.couriers import attempt
-    from cronverifyd.model import Alert, Notice, TriggeredBy, Verify
+    from cronverifyd.daemon.surveyor import survey
+    from cronverifyd.engine.engine import Hands
+    from cronverifyd.model import Alert, Measure, Notice, TriggeredBy, Verify
     from cronverifyd.web.answer import answer
 
     state.become_owner(config.daemon.state_dir)
     os.umask(0o077)  # as the daemon does: the output of jobs is nobody else's business
     senders = build.senders(config, sys.stderr)
     waiting: list[tuple[str, str, Alert | Notice]] = []
-    with (
-        state.hold(config.daemon.state_dir),
-        build.engine(config, lambda *handed: waiting.append(handed)) as (engine, _),
-    ):
+    unmeasured: list[Measure] = []
+    hands = Hands(send=lambda *handed: waiting.append(handed), measure=unmeasured.append)
+    with state.hold(config.daemon.state_dir), build.engine(config, hands) as (engine, _):
         engine.begin(read_clock())
-        verified = engine.handle(
-            Verify(jobs=jobs or None, triggered_by=TriggeredBy.CHECK), read_clock()
-        )
+        look = Verify(jobs=jobs or None, triggered_by=TriggeredBy.CHECK)
+        verified = engine.handle(look, read_clock())
+        if unmeasured:
+            while unmeasured:
+                engine.handle(survey(unmeasured.pop(0)), read_clock())
+            verified = engine.handle(look, read_clock())
         while waiting:
             channel, row, message = waiting.pop(0)
             delivered = attempt(channel, senders[channel], row, message)

@@ -57,21 +57,31 @@ grace = "1s"
 schedule = "every {period}s"
 max_duration = "2s"
 grace = "1s"
+
+[jobs.empty-report]
+schedule = "every {period}s"
+max_duration = "3s"
+grace = "1s"
+
+[[jobs.empty-report.artifact]]
+path = "report-*.csv"
 """
 
 _STORIES = """\
-Four jobs, each due every {period} s, and a Slack that is only here on the loopback:
+Five jobs, each due every {period} s, and a Slack that is only here on the loopback:
 
   good           runs and ends well: nobody hears of it
   failing        prints an error and exits with 3; after {repaired} s somebody repairs it
   never-started  stands in the configuration, but no cron starts it
   too-slow       is still running when its window of 3 s is over
+  empty-report   ends well, but the report that it wrote is empty
 """
 
 _EXPECTED = (
     "failing failed",
     "never-started did not run",
     "too-slow is taking too long",
+    "empty-report ended, but what it made is not right",
     "failing is well again",
 )
 
@@ -183,6 +193,8 @@ class _Demo:
         while not over.wait(_until_next_slot()):
             repaired = time.monotonic() - self._started > _REPAIRED_AFTER_S
             started.append(self._start("good", "echo 42 invoices sent"))
+            report = self._folder / "report-today.csv"
+            started.append(self._start("empty-report", f"grep refund orders.csv > {report}; true"))
             fails = "echo 'ERROR: no space left on /var/spool/invoices' >&2; exit 3"
             started.append(self._start("failing", "echo repaired" if repaired else fails))
             if first:

@@ -5,28 +5,32 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from cronverifyd.judge.runs import make_slot
+from cronverifyd.judge.runs import make_slot, skips
 from cronverifyd.judge.schedule import parse
 from cronverifyd.judge.verify import first_moment
-from cronverifyd.model import Verdict
+from cronverifyd.model import BLIND, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from cronverifyd.config.pieces import Config
-    from cronverifyd.model import Incident, Job, JudgedSlot, Run, Tenure
+    from cronverifyd.model import Artifact, Finding, Incident, Job, JudgedSlot, Run, Slot, Tenure
     from cronverifyd.store.reader import Reader
 
 _STRIP = 14
+_MOST_SKIPPED = 10_000
+"""A window of maintenance may hold many slots, but not for ever."""
 _GRACE_OF_THE_DAEMON = timedelta(seconds=30)
+_FINDINGS_SHOWN = timedelta(days=7)
 
 
 def status(config: Config, reader: Reader, now: datetime) -> dict[str, Any]:
     """Describe every watched job, and how well the whole is."""
     incidents, tenures = reader.open_incidents(), reader.tenures()
+    boots = boots_of(reader)
     jobs = [
-        _job(job, reader, incidents.get(name), tenures.get(name), now)
+        _job(job, reader, incidents.get(name), tenures.get(name), next_slot(job, now, boots))
         for name, job in config.jobs.items()
         if job.enabled
     ]
@@ -37,6 +41,8 @@ def status(config: Config, reader: Reader, now: datetime) -> dict[str, Any]:
         "now": now.isoformat(),
         "jobs": jobs,
         "unverified": unseen,
+        "cannot_see": _cannot_see(incidents.get(BLIND), reader, now),
+        "findings": [_finding(f) for f in reader.findings(now - _FINDINGS_SHOWN)],
         "rejected": reader.rejected(),
         "undelivered": reader.undelivered(),
         "last_delivery": _text(reader.last_delivery()),
@@ -51,15 +57,32 @@ def unverified(config: Config, reader: Reader, now: datetime) -> list[str]:
     patience = _GRACE_OF_THE_DAEMON
     if config.cueapi.transport != "off":
         patience += timedelta(seconds=config.cueapi.fallback_after_s)
-    tenures = reader.tenures()
+    tenures, boots = reader.tenures(), boots_of(reader)
     late: list[str] = []
     for name, job in config.jobs.items():
         tenure = tenures.get(name)
         if not job.enabled or tenure is None or not _in_force(tenure, job):
             continue
-        if min(_moments(job, tenure, reader.last_slots(name, _STRIP))) + patience < now:
+        moments = _moments(job, tenure, reader.last_slots(name, _STRIP), boots)
+        if min(moments, default=now) + patience < now:
             late.append(name)
     return late
+
+
+def boots_of(reader: Reader) -> tuple[datetime, ...]:
+    """Give the boots of this host that were seen, oldest first, as `@reboot` wants them."""
+    return tuple(reader.boots().values())
+
+
+def next_slot(job: Job, after: datetime, boots: tuple[datetime, ...]) -> Slot | None:
+    """Find the next slot that a job owes; None: none is known, as of the next boot."""
+    schedule = parse(job.schedule, job.timezone, boots)
+    at = schedule.next_after(after)
+    for _ in range(_MOST_SKIPPED):
+        if at is None or not skips(job, at):
+            break
+        at = schedule.next_after(at)
+    return None if at is None else make_slot(job, at, starts=schedule.starts_at(at))
 
 
 def _in_force(tenure: Tenure, job: Job) -> bool:
@@ -67,15 +90,17 @@ def _in_force(tenure: Tenure, job: Job) -> bool:
     return tenure.active and (tenure.schedule, tenure.timezone) == (job.schedule, job.timezone)
 
 
-def _moments(job: Job, tenure: Tenure, slots: list[JudgedSlot]) -> Iterator[datetime]:
+def _moments(
+    job: Job, tenure: Tenure, slots: list[JudgedSlot], boots: tuple[datetime, ...]
+) -> Iterator[datetime]:
     """Say when a job's newest slots, and the next one, have to be judged by time alone."""
     yield from (s.judgment.until for s in slots if s.judgment.until is not None)
     judged = {s.slot.at for s in slots if s.judgment.verdict is not Verdict.PENDING}
-    schedule = parse(job.schedule, job.timezone)
-    upcoming = schedule.next_after(tenure.cursor)
-    while upcoming in judged:
-        upcoming = schedule.next_after(upcoming)
-    yield first_moment(job, make_slot(job, upcoming))
+    upcoming = next_slot(job, tenure.cursor, boots)
+    while upcoming is not None and upcoming.at in judged:
+        upcoming = next_slot(job, upcoming.at, boots)
+    if upcoming is not None:
+        yield first_moment(job, upcoming)
 
 
 def history(job: Job, reader: Reader, count: int) -> dict[str, Any]:
@@ -104,16 +129,36 @@ def run_document(run: Run) -> dict[str, Any]:
         "user": run.user,
         "host": run.host,
         "command": run.command,
+        "lost_at": _text(run.lost_at),
+        "loss": run.loss,
+        "artifacts": [artifact_document(made) for made in run.artifacts or ()],
+    }
+
+
+def artifact_document(made: Artifact) -> dict[str, Any]:
+    """Describe what was found for one of a job's artifact rules."""
+    return {
+        "path": made.rule,
+        "found": made.found,
+        "size": made.size,
+        "modified_at": _text(made.modified_at),
+        "usual_size": made.usual_size,
+        "same_as_last": made.same_as_last,
+        "fault": made.fault,
     }
 
 
 def _job(
-    job: Job, reader: Reader, incident: Incident | None, tenure: Tenure | None, now: datetime
+    job: Job,
+    reader: Reader,
+    incident: Incident | None,
+    tenure: Tenure | None,
+    upcoming: Slot | None,
 ) -> dict[str, Any]:
     strip = reader.last_slots(job.name, _STRIP)
     due = next((s for s in strip if s.judgment.verdict is not Verdict.PENDING), None)
     shown = due or (strip[0] if strip else None)
-    upcoming = make_slot(job, parse(job.schedule, job.timezone).next_after(now))
+    awaited = shown.slot if shown else upcoming
     waiting = "not seen by the daemon yet" if tenure is None else "its first slot is still to come"
     return {
         "job": job.name,
@@ -123,8 +168,8 @@ def _job(
         "reason": shown.judgment.reason if shown else waiting,
         "slot": shown.slot.at.isoformat() if shown else None,
         "last_ok": _text(reader.last_success(job.name)),
-        "next": upcoming.at.isoformat(),
-        "deadline": (shown.slot if shown else upcoming).deadline.isoformat(),
+        "next": upcoming.at.isoformat() if upcoming else None,
+        "deadline": awaited.deadline.isoformat() if awaited else None,
         "incident": _incident(incident),
         "muted_until": None,
         "strip": [s.judgment.verdict for s in reversed(strip)],
@@ -142,6 +187,36 @@ def _incident(incident: Incident | None) -> dict[str, Any] | None:
     }
 
 
+def _cannot_see(incident: Incident | None, reader: Reader, now: datetime) -> dict[str, Any] | None:
+    """Describe the incident of the outcome files, with the holes that it is about."""
+    if incident is None:
+        return None
+    holes = reader.holes(min(incident.first_slot, now))
+    return {
+        "id": incident.id,
+        "since": incident.opened_at.isoformat(),
+        "files": [
+            {
+                "path": hole.path,
+                "reason": hole.reason,
+                "since": hole.since.isoformat(),
+                "until": _text(hole.until),
+            }
+            for hole in holes
+        ],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "job": finding.job,
+        "kind": finding.kind,
+        "run": finding.run,
+        "at": finding.at.isoformat(),
+        "text": finding.text,
+    }
+
+
 def _slot(judged: JudgedSlot, reader: Reader) -> dict[str, Any]:
     slot, judgment = judged.slot, judged.judgment
     return {
@@ -150,6 +225,8 @@ def _slot(judged: JudgedSlot, reader: Reader) -> dict[str, Any]:
         "verdict": judgment.verdict,
         "reason": judgment.reason,
         "owed": slot.owed,
+        "starts": slot.starts,
+        "quiet": judged.quiet,
         "decided_at": judged.decided_at.isoformat(),
         "found_late": judged.found_late,
         "triggered_by": judged.triggered_by,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from cronverifyd.cli.documents import run_document
+from cronverifyd.cli.documents import boots_of, next_slot, run_document
+from cronverifyd.host.processes import Processes
+from cronverifyd.judge.artifact import broken
 from cronverifyd.judge.duration import format_duration
 from cronverifyd.judge.expect import evaluate
 from cronverifyd.judge.expect import parse as parse_assertion
-from cronverifyd.judge.runs import make_slot
-from cronverifyd.judge.schedule import parse
+from cronverifyd.judge.maintenance import window_at
+from cronverifyd.judge.size import format_size
 from cronverifyd.judge.wording import plural
-from cronverifyd.model import Verdict
+from cronverifyd.model import Loss, MaintenanceMode, Verdict
 from cronverifyd.tell.text import last_lines, one_line
 
 if TYPE_CHECKING:
@@ -22,8 +26,16 @@ if TYPE_CHECKING:
     from cronverifyd.model import DeliveryRow, Incident, Job, JudgedSlot, Run
     from cronverifyd.store.reader import Reader
 
+_ROW = 14
+_FINDINGS_SHOWN = timedelta(days=7)
+_MOST_FINDINGS = 3
 _OUTPUT_LINES = 20
 _OUTPUT_CHARACTERS = 4_000
+_LOSSES = {
+    Loss.GONE: "process {} is gone, and so is its wrapper",
+    Loss.ORPHANED: "its wrapper is gone; the job itself still ran as process {}",
+    Loss.REBOOTED: "the host was rebooted while process {} ran",
+}
 
 
 def why(job: Job, reader: Reader, now: datetime) -> dict[str, Any]:
@@ -35,9 +47,15 @@ def why(job: Job, reader: Reader, now: datetime) -> dict[str, Any]:
     zone = ZoneInfo(job.timezone)
     evidence = [
         *_slot(job, judged, zone),
+        *_quiet(job, judged, zone),
         *_runs(runs, zone),
+        *_host(runs, zone),
         *_assertions(job, runs),
+        *_artifacts(job, runs, zone),
         *_output(runs),
+        *_holes(judged, reader, zone),
+        *_findings(job, reader, now, zone),
+        *_row(job, judged, reader),
         *_incident(incident, now, zone),
         *(_delivery(row, zone) for row in deliveries),
         *_around(job, reader, now, zone),
@@ -88,6 +106,14 @@ def _slot(job: Job, judged: JudgedSlot | None, zone: tzinfo) -> Iterator[dict[st
     yield _piece("verdict", f"{decided}; looked at because of: {judged.triggered_by}")
 
 
+def _quiet(job: Job, judged: JudgedSlot | None, zone: tzinfo) -> Iterator[dict[str, Any]]:
+    if judged is None or not judged.quiet:
+        return
+    window = window_at(job, judged.slot.at, MaintenanceMode.MUTE)
+    until = f" until {_when(window.until, zone)}" if window else ""
+    yield _piece("quiet", f"in maintenance{until}: it neither breaks nor counts")
+
+
 def _runs(runs: list[Run], zone: tzinfo) -> Iterator[dict[str, Any]]:
     if not runs:
         yield _piece("run", "no line of the outcome files tells of a run for it")
@@ -132,6 +158,67 @@ def _assertions(job: Job, runs: list[Run]) -> Iterator[dict[str, Any]]:
         }
 
 
+def _host(runs: list[Run], zone: tzinfo) -> Iterator[dict[str, Any]]:
+    """Say what this host knows of the processes of runs whose end is not recorded."""
+    for run in runs:
+        if run.ended_at is not None or run.pid is None:
+            continue
+        if run.lost_at is not None:
+            what = _LOSSES[run.loss or Loss.GONE].format(run.pid)
+            yield _piece("host", f"{what}, seen {_when(run.lost_at, zone)}")
+        elif (running := Processes().is_running(run)) is not None:
+            yield _piece("host", f"process {run.pid} {'is running' if running else 'is gone'}")
+
+
+def _artifacts(job: Job, runs: list[Run], zone: tzinfo) -> Iterator[dict[str, Any]]:
+    """Show what was found for each artifact rule at the end of the newest run that was measured."""
+    run = next((run for run in runs if run.artifacts), None)
+    if run is None:
+        return
+    made = {artifact.rule: artifact for artifact in run.artifacts or ()}
+    for rule in job.artifacts:
+        if (found := made.get(rule.path)) is None:
+            continue
+        longest_s = job.max_duration_s + job.grace_s
+        wrong = broken(rule, found, run, job.timezone, longest_s=longest_s)
+        what = "; ".join(wrong) or f"{found.found or rule.path} is as it should be"
+        if found.size is not None and found.modified_at is not None:
+            written = _when(found.modified_at, zone)
+            what += f" ({format_size(found.size)}, last written {written})"
+        yield _piece("artifact", one_line(what, 800)) | {"holds": not wrong}
+
+
+def _holes(judged: JudgedSlot | None, reader: Reader, zone: tzinfo) -> Iterator[dict[str, Any]]:
+    if judged is None or judged.judgment.verdict is not Verdict.UNKNOWN:
+        return
+    for hole in reader.holes(judged.slot.at):
+        until = _when(hole.until, zone) if hole.until else "now"
+        text = f"{hole.path} {hole.reason}; from {_when(hole.since, zone)} to {until}"
+        yield _piece("hole", one_line(text, 800))
+
+
+def _findings(job: Job, reader: Reader, now: datetime, zone: tzinfo) -> Iterator[dict[str, Any]]:
+    for finding in reader.findings(now - _FINDINGS_SHOWN, job.name)[:_MOST_FINDINGS]:
+        text = f"{finding.kind} {_when(finding.at, zone)}: {one_line(finding.text, 400)}"
+        yield _piece("odd", text)
+
+
+def _row(job: Job, judged: JudgedSlot | None, reader: Reader) -> Iterator[dict[str, Any]]:
+    """Say how the slots before stood, and what a row of bad or good ones does."""
+    slots = reader.last_slots(job.name, _ROW)
+    if judged is None or not slots:
+        return
+    verdicts = Counter(str(s.judgment.verdict) for s in slots)
+    text = f"last {plural(len(slots), 'slot')}: " + ", ".join(
+        f"{count} {verdict}" for verdict, count in verdicts.most_common()
+    )
+    if job.tolerate:
+        text += f"; {plural(job.tolerate, 'bad slot')} in a row stay silent"
+    if job.recover_after > 1:
+        text += f"; {job.recover_after} good ones in a row close an incident"
+    yield _piece("row", text)
+
+
 def _output(runs: list[Run]) -> Iterator[dict[str, Any]]:
     spoke = next((run for run in runs if run.output_tail), None)
     if spoke is not None and spoke.output_tail:
@@ -174,7 +261,11 @@ def _around(job: Job, reader: Reader, now: datetime, zone: tzinfo) -> Iterator[d
     if not job.enabled:
         yield _piece("next", "none: the job is disabled")
         return
-    upcoming = make_slot(job, parse(job.schedule, job.timezone).next_after(now))
-    yield _piece("next", f"{_when(upcoming.at, zone)}, deadline {_when(upcoming.deadline, zone)}")
+    upcoming = next_slot(job, now, boots_of(reader))
+    if upcoming is None:
+        yield _piece("next", "not known yet")
+    else:
+        by = _when(upcoming.deadline, zone)
+        yield _piece("next", f"{_when(upcoming.at, zone)}, deadline {by}")
     if job.runbook:
         yield _piece("runbook", one_line(job.runbook, 600))

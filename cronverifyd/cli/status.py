@@ -86,7 +86,11 @@ def _page(document: dict[str, Any], out: Console) -> RenderableType:
 
     now = datetime.fromisoformat(document["now"])
     return Group(
-        *_table(document, now, out.width), *_reasons(document, now, out), *_summary(document, now)
+        *_table(document, now, out.width),
+        *_reasons(document, now, out),
+        *_cannot_see(document, now, out),
+        *_findings(document, now, out),
+        *_summary(document, now),
     )
 
 
@@ -129,6 +133,32 @@ def _reasons(document: dict[str, Any], now: datetime, out: Console) -> Iterator[
             yield from hang("", Text.assemble((job["job"], "bold red"), reason), 2, out)
 
 
+def _cannot_see(document: dict[str, Any], now: datetime, out: Console) -> Iterator[Text]:
+    """Say which outcome files hide something, and since when."""
+    from rich.text import Text
+
+    from cronverifyd.cli.table import hang
+
+    blind = document["cannot_see"]
+    if blind is not None:
+        since = words.ago(blind["since"], now).removesuffix(" ago")
+        files = "; ".join(f"{file['path']} {file['reason']}" for file in blind["files"])
+        text = f": {words.safe(files, 1_000)}; incident {blind['id']}, open for {since}"
+        yield from hang("", Text.assemble(("cannot see", "bold magenta"), text), 2, out)
+
+
+def _findings(document: dict[str, Any], now: datetime, out: Console) -> Iterator[Text]:
+    """Say what was odd about a job lately: of each kind the newest."""
+    from rich.text import Text
+
+    from cronverifyd.cli.table import hang
+
+    newest = {(f["job"], f["kind"]): f for f in reversed(document["findings"])}
+    for (job, kind), finding in newest.items():
+        text = f" {kind}: {words.safe(finding['text'])} ({words.roughly(finding['at'], now)})"
+        yield from hang("", Text.assemble((words.safe(job), "yellow"), text), 2, out)
+
+
 def _incident(incident: dict[str, Any], now: datetime) -> str:
     since = words.ago(incident["since"], now).removesuffix(" ago")
     return f"incident {incident['id']}, open for {since}, {plural(incident['slots'], 'bad slot')}"
@@ -141,6 +171,8 @@ def _summary(document: dict[str, Any], now: datetime) -> list[Text]:
     count = len(document["jobs"])
     facts = [plural(count, "job")]
     facts.append(f"{sick} not well" if sick else "none has an open incident")
+    if document["cannot_see"]:
+        facts.append("outcome files cannot be seen")
     if document["rejected"]:
         facts.append(f"{plural(document['rejected'], 'line')} rejected")
     if document["undelivered"]:

@@ -14,7 +14,10 @@ STYLES = {
     "missed": "bold red",
     "failed": "bold red",
     "overrun": "bold red",
+    "interrupted": "bold red",
     "unmet": "bold red",
+    "artifact": "bold red",
+    "unknown": "bold magenta",
 }
 LETTERS = {
     "ok": ".",
@@ -23,9 +26,13 @@ LETTERS = {
     "missed": "M",
     "failed": "F",
     "overrun": "O",
+    "interrupted": "I",
     "unmet": "U",
+    "artifact": "A",
+    "unknown": "?",
 }
-LEGEND = "strip, oldest first: . ok  l late  - pending  M missed  F failed  O overrun  U unmet"
+_WORDS = "  ".join(f"{letter} {verdict}" for verdict, letter in LETTERS.items())
+LEGEND = f"strip, oldest first: {_WORDS}"
 
 
 def slot(text: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import glob
 import math
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +22,17 @@ from cronverifyd.config.secrets import UnreadableSecretError
 from cronverifyd.errors import ConfigError, ScheduleError
 from cronverifyd.judge import schedule
 from cronverifyd.judge.duration import format_duration
-from cronverifyd.model import Channel, Job, Secret
+from cronverifyd.model import ArtifactRule, Channel, Job, Maintenance, Secret
 
 if TYPE_CHECKING:
     from cronverifyd.config.locate import Keys
     from cronverifyd.config.sheet import Sheet
+    from cronverifyd.judge.schedule import Schedule
 
 _MAX_DURATION_S = 3600.0
 _GRACE_S = 300.0
+_SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
+_MOST_WINDOWS = 2_000
 _CONSOLE = Channel(name="console", kind="console")
 _OWN_FILES = ("rejected.jsonl", "journal.jsonl", "cronverifyd.sqlite3", "trigger.secret")
 
@@ -201,7 +205,8 @@ def _check_route(names: tuple[str, ...], channels: Collection[str], keys: Keys, 
 def _job(name: str, values: _Values, common: _Common, site: Site) -> Job:
     keys: Keys = ("jobs", name)
     timezone = values["timezone"] or common.timezone
-    gap_s = _shortest_gap_s(values["schedule"], timezone, keys, site)
+    calendar = _schedule(values["schedule"], timezone, keys, site)
+    gap_s = calendar.shortest_gap_s if calendar else math.inf
     job = Job(
         name=name,
         schedule=values["schedule"],
@@ -211,6 +216,10 @@ def _job(name: str, values: _Values, common: _Common, site: Site) -> Job:
         start_within_s=values["start_within"],
         expected_status=values["expected_status"],
         expect=tuple(values["expect"]),
+        artifacts=_artifacts(values["artifact"], keys, site),
+        tolerate=values["tolerate"],
+        recover_after=values["recover_after"],
+        maintenance=_maintenance(values["maintenance"], timezone, keys, site),
         severity=values["severity"],
         channels=values["channels"] or common.route,
         runbook=values["runbook"],
@@ -223,15 +232,70 @@ def _job(name: str, values: _Values, common: _Common, site: Site) -> Job:
     return job
 
 
-def _shortest_gap_s(text: str | None, timezone: str, keys: Keys, site: Site) -> float:
-    """Read the schedule for its shortest gap, in seconds; infinite where it cannot be read."""
-    if text is None:
-        return math.inf
+def _artifacts(rules: Sequence[_Values], keys: Keys, site: Site) -> tuple[ArtifactRule, ...]:
+    """Build the rules of a job's artifacts; a relative path starts from the file's folder."""
+    folder = Path(glob.escape(str(site.folder)))
+    found: dict[str, ArtifactRule] = {}
+    for index, values in enumerate(rules):
+        if values["path"] is None:
+            continue  # there is none, or none that can be used: a problem already
+        path = str(folder / values["path"])
+        if path in found:
+            sentence = "stands in another rule of this job as well"
+            site.sheet.problem((*keys, "artifact", index, "path"), sentence)
+        found[path] = ArtifactRule(
+            path=path,
+            min_size=values["min_size"],
+            shrink=values["shrink"],
+            changed=values["changed"],
+            opens=values["opens"],
+        )
+    return tuple(found.values())
+
+
+def _maintenance(
+    windows: Sequence[_Values], timezone: str, keys: Keys, site: Site
+) -> tuple[Maintenance, ...]:
+    return tuple(
+        _window(values, timezone, (*keys, "maintenance", index), site)
+        for index, values in enumerate(windows)
+    )
+
+
+def _window(values: _Values, timezone: str, keys: Keys, site: Site) -> Maintenance:
+    written, duration_s = values["schedule"], values["duration"]
+    readable = _schedule(written, timezone, keys, site) is not None
+    if readable and duration_s and _never_ends(written, duration_s):
+        sentence = f"would never end: the next window begins within {format_duration(duration_s)}"
+        site.sheet.problem((*keys, "duration"), sentence)
+    return Maintenance(schedule=written, duration_s=duration_s, mode=values["mode"])
+
+
+def _never_ends(written: str, duration_s: float) -> bool:
+    """Say whether windows follow one another without a gap, 2,000 in a row.
+
+    It is the longest gap that counts: a window of two days may begin every Saturday at 0:00 and at
+    12:00. UTC, since the longer day of a clock change is no gap that anybody meant.
+    """
+    calendar, duration = schedule.parse(written, "UTC"), timedelta(seconds=duration_s)
+    begun = calendar.latest_at(_SOME_DAY)
+    for _ in range(_MOST_WINDOWS):
+        newest = begun and calendar.latest_at(begun + duration)
+        if newest == begun:
+            return False
+        begun = newest
+    return True
+
+
+def _schedule(written: str | None, timezone: str, keys: Keys, site: Site) -> Schedule | None:
+    """Read the schedule of a job or a window; None where it cannot be read."""
+    if written is None:
+        return None
     try:
-        return schedule.parse(text, timezone).shortest_gap_s
+        return schedule.parse(written, timezone)
     except ScheduleError as error:
         site.sheet.problem((*keys, "schedule"), str(error))
-        return math.inf
+        return None
 
 
 def _check_start_within(job: Job, keys: Keys, site: Site) -> None:

@@ -18,12 +18,15 @@ from cronverifyd.config.locate import Keys
 from cronverifyd.judge.duration import parse_duration
 from cronverifyd.judge.expect import ExpectError
 from cronverifyd.judge.expect import parse as parse_assertion
-from cronverifyd.model import Secret, Severity
+from cronverifyd.judge.size import parse_size
+from cronverifyd.model import MaintenanceMode, Secret, Severity
 
 Reader = Callable[[Any], Any]
 Fault = tuple[Keys, str]
 
 _LONGEST_S = 366 * 86_400.0
+_MOST = 1_000
+_LARGEST = 2**63 - 1  # number of TOML, and size of a file (off_t)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -45,7 +48,7 @@ def got(value: Any) -> str:
         return f"(got {quoted(cut)})"
     if isinstance(value, bool):
         return f"(got {str(value).lower()})"
-    if isinstance(value, int | float):
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) <= _LARGEST):
         return f"(got {value})"
     return f"(got {kind(value)})"
 
@@ -130,12 +133,49 @@ def duration(value: Any) -> float:
     return wait(value)
 
 
+def count(least: int) -> Reader:
+    """Make a reader of a whole number of at least so much, 1,000 at most."""
+
+    def read(value: Any) -> int:
+        if type(value) is not int or not least <= value <= _MOST:
+            raise RefusedError(f"must be a whole number from {least} to {_MOST} {got(value)}")
+        return value
+
+    return read
+
+
+def size(value: Any) -> float:
+    """Read a size in bytes that is more than none: `10MB`, or a whole number of bytes."""
+    found = value if type(value) is int else _written_size(value)
+    if found <= 0:
+        raise RefusedError(f"must be positive {got(value)}")
+    if found > _LARGEST:
+        raise RefusedError(f"no file can be that large {got(value)}")
+    return float(found)
+
+
+def part(value: Any) -> float:
+    """Read a part of a whole: more than 0, less than 1."""
+    if type(value) in {int, float} and 0 < value < 1:
+        return float(value)
+    percent = type(value) in {int, float} and 1 < value < 100
+    hint = f" (did you mean {value / 100:g}?)" if percent else ""
+    raise RefusedError(f"must be a number between 0 and 1, such as 0.5 {got(value)}{hint}")
+
+
 def zone(value: Any) -> str:
     """Read the IANA name of a time zone that this host's database has."""
     try:
         return ZoneInfo(text(value)).key
     except (KeyError, ValueError, OSError):  # OSError: the name of a folder, or far too long
         raise RefusedError(f'unknown time zone "{value}"{_near_zone(value)}') from None
+
+
+def calendar(value: Any) -> str:
+    """Read a schedule of the calendar, which `@reboot` is not; nothing more is checked here."""
+    if text(value).strip() == "@reboot":
+        raise RefusedError(f'must name times, as "0 2 * * 0" does {got(value)}')
+    return str(value)
 
 
 def one_of(*words: str, later: Sequence[str] = ()) -> Reader:
@@ -155,6 +195,11 @@ def one_of(*words: str, later: Sequence[str] = ()) -> Reader:
 def severity(value: Any) -> Severity:
     """Read how loudly something is told."""
     return Severity(one_of(*Severity)(value))
+
+
+def mode(value: Any) -> MaintenanceMode:
+    """Read what a maintenance window does to the slots in it."""
+    return MaintenanceMode(one_of(*MaintenanceMode)(value))
 
 
 def each(read: Reader) -> Reader:
@@ -231,6 +276,17 @@ def _read_items(read: Reader, value: Sequence[Any]) -> tuple[list[Any], list[Fau
         except RefusedError as error:
             faults += [((index, *keys), sentence) for keys, sentence in error.faults]
     return items, faults
+
+
+def _written_size(value: Any) -> float:
+    if not isinstance(value, str):
+        raise RefusedError(f'must be a size such as "10MB" {got(value)}')
+    if text(value).startswith("-"):
+        raise RefusedError(f"must be positive {got(value)}")
+    try:
+        return parse_size(value)
+    except ValueError as error:
+        raise RefusedError(str(error)) from None
 
 
 def _near_zone(word: str) -> str:

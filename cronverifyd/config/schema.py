@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cronverifyd.config import readers
-from cronverifyd.model import Severity
+from cronverifyd.model import MaintenanceMode, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,11 +42,18 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A list of like tables; none where the key is not there."""
+
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
 class Later:
     """A key or table of the format that this version does not support."""
 
 
-Part = Key | Table | Named | Later
+Part = Key | Table | Named | Listed | Later
 LATER = Later()
 
 SCHEMA = Table(
@@ -112,16 +119,34 @@ SCHEMA = Table(
                     "start_within": Key(read=readers.duration),
                     "expected_status": Key(read=readers.status, default="success"),
                     "expect": Key(read=readers.each(readers.assertion), default=()),
-                    "tolerate": LATER,
-                    "recover_after": LATER,
+                    "tolerate": Key(read=readers.count(0), default=0),
+                    "recover_after": Key(read=readers.count(1), default=1),
                     "severity": Key(read=readers.severity, default=Severity.CRITICAL),
                     "channels": Key(read=readers.each(readers.text)),
                     "user": LATER,
                     "tags": LATER,
                     "runbook": Key(read=readers.http_url),
                     "enabled": Key(read=readers.flag, default=True),
-                    "maintenance": LATER,
-                    "artifact": LATER,
+                    "maintenance": Listed(
+                        Table(
+                            {
+                                "schedule": Key(read=readers.calendar, required=True),
+                                "duration": Key(read=readers.duration, required=True),
+                                "mode": Key(read=readers.mode, default=MaintenanceMode.MUTE),
+                            }
+                        )
+                    ),
+                    "artifact": Listed(
+                        Table(
+                            {
+                                "path": Key(read=readers.text, required=True),
+                                "min_size": Key(read=readers.size),
+                                "shrink": Key(read=readers.part),
+                                "changed": Key(read=readers.flag, default=False),
+                                "opens": Key(read=readers.flag, default=False),
+                            }
+                        )
+                    ),
                 }
             )
         ),

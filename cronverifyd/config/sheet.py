@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cronverifyd.config import readers
 from cronverifyd.config.locate import Keys, locate
 from cronverifyd.config.readers import Reader, RefusedError, did_you_mean, kind, quoted
-from cronverifyd.config.schema import Key, Later, Named, Part, Table
+from cronverifyd.config.schema import Key, Later, Listed, Named, Part, Table
 from cronverifyd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Sheet:
         """
         if not isinstance(found, dict):
             self.problem(keys, f"must be a table (got {kind(found)})")
-            return {key: getattr(part, "default", None) for key, part in table.keys.items()}
+            return {key: _nothing(part) for key, part in table.keys.items()}
         for key in found:
             if key not in table.keys:
                 self.problem((*keys, key), f"unknown key{did_you_mean(key, table.keys)}")
@@ -80,6 +80,8 @@ class Sheet:
             return self._value(table, part, keys)
         if isinstance(part, Table):
             return self.read(table.get(key, {}), part, keys)
+        if isinstance(part, Listed):
+            return self._listed(table[key], part, keys) if key in table else ()
         return self._named(table.get(key, {}), part, keys)
 
     def _value(self, table: Mapping[Any, Any], key: Key, keys: Keys) -> Any:
@@ -97,6 +99,17 @@ class Sheet:
             self._attempt(readers.name, name, (*keys, name), None)
         return {name: self.read(inner, named.table, (*keys, name)) for name, inner in found.items()}
 
+    def _listed(self, found: Any, listed: Listed, keys: Keys) -> tuple[dict[str, Any], ...]:
+        if not isinstance(found, list):
+            hint = f": write [[{dotted(keys)}]]" if isinstance(found, dict) else ""
+            self.problem(keys, f"must be a list of tables (got {kind(found)}){hint}")
+            return ()
+        if not found:
+            self.problem(keys, "must not be empty")
+        return tuple(
+            self.read(inner, listed.table, (*keys, index)) for index, inner in enumerate(found)
+        )
+
     def _attempt(self, read: Reader, found: Any, keys: Keys, default: Any) -> Any:
         try:
             return read(found)
@@ -113,6 +126,11 @@ class Sheet:
         """Find the line of a key, or of the closest of its parents that the file has."""
         known = (keys[:end] for end in range(len(keys), 0, -1) if keys[:end] in self._lines)
         return self._lines.get(next(known, ()), 1)
+
+
+def _nothing(part: Part) -> Any:
+    """Give what stands for a part of a table that cannot be read."""
+    return () if isinstance(part, Listed) else getattr(part, "default", None)
 
 
 def dotted(keys: Keys) -> str:

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from cronverifyd.errors import StateError, UnavailableError
-from cronverifyd.model import Delivered, Look, TriggeredBy, Verified, Verify
+from cronverifyd.model import Delivered, Look, Measured, TriggeredBy, Verified, Verify
 
 if TYPE_CHECKING:
     from enum import Enum
@@ -27,7 +27,7 @@ ALIVE_WITHIN_S = 30.0
 class Envelope:
     """A message, and where its answer goes; None: nobody waits."""
 
-    message: Look | Verify | Delivered | Enum
+    message: Look | Verify | Delivered | Measured | Enum
     reply: Future[Verified] | None = None
 
 
@@ -45,7 +45,7 @@ class Bell:
             self._look_waits.set()
             self._queue.put(Envelope(Look(triggered_by=by)))
 
-    def put(self, message: Delivered | Enum) -> None:
+    def put(self, message: Delivered | Measured | Enum) -> None:
         """Put a message that wants no answer."""
         self._queue.put(Envelope(message))
 

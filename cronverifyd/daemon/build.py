@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 from cronverifyd.config.secrets import resolve
 from cronverifyd.engine.engine import Engine
 from cronverifyd.engine.scope import Scope
+from cronverifyd.host.processes import Processes
 from cronverifyd.intake.tail import Tail
 from cronverifyd.store.sqlite import Store
 from cronverifyd.tell.senders import build as build_sender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from typing import TextIO
 
     from cronverifyd.config.pieces import Config
-    from cronverifyd.model import Alert, Notice, Sender
+    from cronverifyd.engine.engine import Hands
+    from cronverifyd.model import Sender
 
 
 def senders(config: Config, console: TextIO) -> dict[str, Sender]:
@@ -49,12 +51,10 @@ def scope(config: Config) -> Scope:
 
 
 @contextmanager
-def engine(
-    config: Config, hand_over: Callable[[str, str, Alert | Notice], None]
-) -> Iterator[tuple[Engine, Tail]]:
+def engine(config: Config, hands: Hands) -> Iterator[tuple[Engine, Tail]]:
     """Open the store and the outcome files; the caller holds the state folder."""
     with (
         closing(Store(config.daemon.state_dir)) as store,
         closing(Tail(config.daemon.outcomes, store.marks())) as tail,
     ):
-        yield Engine(scope(config), store, tail, hand_over), tail
+        yield Engine(scope(config), store, tail, Processes(), hands), tail

@@ -55,8 +55,7 @@ def attempt(channel: str, sender: Sender, row: str, message: Alert | Notice) -> 
     except Exception as error:  # noqa: BLE001 (the thread's edge: one bad message stops no other)
         what = f"the sender failed: {type(error).__name__}"
         delivery = Delivery(result=DeliveryResult.RETRY, error=what)
-    incident = message.incident if isinstance(message, Alert) else None
-    return Delivered(row=row, channel=channel, delivery=delivery, incident=incident)
+    return Delivered(row=row, channel=channel, delivery=delivery, incident=message.incident)
 
 
 class Couriers:

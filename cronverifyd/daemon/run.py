@@ -20,8 +20,10 @@ from cronverifyd.daemon.bell import Bell
 from cronverifyd.daemon.clock import read_clock
 from cronverifyd.daemon.couriers import Couriers
 from cronverifyd.daemon.edits import Edits, edition_of
+from cronverifyd.daemon.surveyor import Surveyor
 from cronverifyd.daemon.timer import TICK_S, Timer
 from cronverifyd.daemon.watch import Watch
+from cronverifyd.engine.engine import Hands
 from cronverifyd.errors import CronverifydError, StateError, UnavailableError
 from cronverifyd.model import Delivered, Notice, NoticeKind, Severity, TriggeredBy
 from cronverifyd.systemd import Supervisor
@@ -45,6 +47,7 @@ _SILENCE_S = 4.0 * TICK_S
 
 # A clean stop takes less than 2 s in all.
 _COURIERS_STOP_WITHIN_S = 0.8
+_SURVEYOR_STOPS_WITHIN_S = 0.2
 _WATCH_STOPS_WITHIN_S = 0.3
 _SERVER_STOPS_WITHIN_S = 0.3
 
@@ -99,14 +102,18 @@ class Life:
         for warning in self.config.warnings:
             log.warning("%s", warning)
         couriers = Couriers(build.senders(self.config, sys.stdout), self._bell.put)
+        surveyor = Surveyor(self._bell.put)
+        hands = Hands(send=couriers.hand_over, measure=surveyor.hand)
         with ExitStack() as stack:
-            engine, tail = stack.enter_context(build.engine(self.config, couriers.hand_over))
+            engine, tail = stack.enter_context(build.engine(self.config, hands))
             stack.callback(self._settle_rest, engine)
             for server in self._servers():
                 stack.callback(server.stop, _SERVER_STOPS_WITHIN_S)
                 server.start()
             stack.callback(self._stop_couriers, couriers)
             couriers.start()
+            stack.callback(surveyor.stop, _SURVEYOR_STOPS_WITHIN_S)
+            surveyor.start()
             stack.callback(self._watch.stop, _WATCH_STOPS_WITHIN_S)
             self._watch.start()
             stack.callback(self._timer.stop)

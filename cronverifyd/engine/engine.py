@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from cronverifyd.engine.calendars import Calendars
+from cronverifyd.engine.findings import Findings
 from cronverifyd.engine.ingest import Ingest
+from cronverifyd.engine.ledgers import Ledgers
+from cronverifyd.engine.lost import Lost
+from cronverifyd.engine.measuring import Measuring
+from cronverifyd.engine.sight import Sight
 from cronverifyd.engine.verdicts import Verdicts
 from cronverifyd.errors import UnknownJobError
 from cronverifyd.model import (
@@ -17,6 +24,8 @@ from cronverifyd.model import (
     BadJob,
     Delivered,
     Look,
+    Measure,
+    Measured,
     Notice,
     TriggeredBy,
     Verified,
@@ -27,8 +36,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
+    from cronverifyd.engine.lost import Host
     from cronverifyd.engine.scope import Scope
     from cronverifyd.intake.tail import Tail
+    from cronverifyd.model import Loss
     from cronverifyd.store.sqlite import Store
 
 REPLAY_WINDOW = timedelta(seconds=300)
@@ -37,26 +48,42 @@ REPLAY_WINDOW = timedelta(seconds=300)
 _BLOCKS_A_TURN = 16
 
 
-class Engine:
-    """All that happens between a doorbell and a commit.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hands:
+    """Those who do for the engine what takes time; each answers by a message.
 
-    `hand_over(channel, row, message)` gives a message to the channel's sender; what comes of it is
-    reported by a `Delivered`.
+    `send(channel, row, message)` gives a message to the channel's sender, and is answered by a
+    `Delivered`; `measure(request)` by a `Measured`.
     """
 
-    def __init__(
-        self,
-        scope: Scope,
-        store: Store,
-        tail: Tail,
-        hand_over: Callable[[str, str, Alert | Notice], None],
-    ) -> None:
+    send: Callable[[str, str, Alert | Notice], None]
+    measure: Callable[[Measure], None]
+
+
+class Engine:
+    """All that happens between a doorbell and a commit."""
+
+    def __init__(self, scope: Scope, store: Store, tail: Tail, host: Host, hands: Hands) -> None:
         self._scope = scope
         self._store = store
         self._tail = tail
-        self._hand_over = hand_over
-        self._verdicts = Verdicts(scope, store)
-        self._ingest = Ingest(scope, store, self._verdicts)
+        self._host = host
+        self._hands = hands
+        self._calendars = Calendars(scope, store)
+        self._sight = Sight(scope, store, tail, self._calendars)
+        self._measuring = Measuring(store, hands.measure)
+        self._findings = Findings(scope, store, self._calendars)
+        ledgers = Ledgers(
+            scope=scope,
+            store=store,
+            calendars=self._calendars,
+            sight=self._sight,
+            findings=self._findings,
+            measuring=self._measuring,
+        )
+        self._verdicts = Verdicts(ledgers)
+        self._ingest = Ingest(ledgers, self._verdicts)
+        self._lost = Lost(store, host, self._verdicts)
         self._busy: set[str] = set()
         self._unsettled: list[Delivered] = []
         self._torn = False
@@ -66,19 +93,34 @@ class Engine:
     def begin(self, now: datetime) -> None:
         """Bring the state in line with the configuration, and go on where a process stopped."""
         with self._store.transaction():
-            self._verdicts.begin(now)
+            for tenure in self._calendars.begin(self._host, now):
+                self._verdicts.end(tenure, now)
             self._store.outbox.recover(now)
             for channel in self._store.outbox.next_tries().keys() - self._scope.channels.keys():
                 self._store.outbox.bury(channel, "the channel left the configuration")
+        self._remember(now)
+        for run, slot in self._store.unmeasured_runs():
+            if (job := self._verdicts.jobs.get(run.job)) is not None:
+                self._measuring.look_at(job, [run], slot, now)
+        self._measuring.hand_out()
+
+    def _remember(self, now: datetime) -> None:
+        """Read from the store what has to be at hand."""
+        self._calendars.remember()
+        self._sight.remember(now)
         self._verdicts.remember()
 
-    def handle(self, message: Look | Verify | Delivered, now: datetime) -> Verified | None:
+    def handle(
+        self, message: Look | Verify | Delivered | Measured, now: datetime
+    ) -> Verified | None:
         """Do the unit of work that a message asks for; only Verify is answered.
 
         Raises UnknownJobError for a Verify of a job that nobody watches.
         """
         if isinstance(message, Delivered):
             self.settle(message, now)
+        elif isinstance(message, Measured):
+            self._take_measure(message, now)
         elif isinstance(message, Verify):
             return self._verify(message, now)
         else:
@@ -117,7 +159,7 @@ class Engine:
                 taken = self._store.outbox.take(channel, now)
             if taken is not None:
                 self._busy.add(channel)
-                self._hand_over(channel, *taken)
+                self._hands.send(channel, *taken)
 
     @contextmanager
     def _unit(self) -> Iterator[None]:
@@ -130,17 +172,21 @@ class Engine:
                 yield
         except BaseException:
             self._torn = True
+            self._measuring.forget_unkept()
             raise
+        self._measuring.hand_out()
 
     def _look(self, by: TriggeredBy, now: datetime, triggered: frozenset[str]) -> None:
         """Read what is new; then, with every line read, judge what is due.
 
         A slot is judged by time alone only when everything written up to then has been read. Such
-        a verdict stands on this look at the files, so that is kept with it.
+        a verdict stands on this look at the files, so that is kept with it. So does one on a
+        process that is gone: it was looked for before the files were read.
         """
         if self._torn:
-            self._verdicts.remember()
+            self._remember(now)
             self._torn = False
+        suspects = self._lost.suspects(now)
         self._tail.look(now)
         self.backlog = False
         for count, block in enumerate(self._tail.blocks(now)):
@@ -150,12 +196,42 @@ class Engine:
             with self._unit():
                 mark = self._ingest.take_in(block, by, now)
             self._tail.accept(mark)
+        self._judge_what_is_due(suspects, by, now, triggered)
+
+    def _judge_what_is_due(
+        self,
+        suspects: dict[tuple[str, str], Loss],
+        by: TriggeredBy,
+        now: datetime,
+        triggered: frozenset[str],
+    ) -> None:
+        for measured in self._measuring.overdue(now):
+            self._take_measure(measured, now)
         deadline = self._verdicts.deadlines.first()
-        if deadline is not None and deadline <= now:
-            with self._unit():
-                for mark in self._tail.marks():
-                    self._store.save_mark(mark)
-                self._verdicts.judge_due(by, now, triggered)
+        is_due = deadline is not None and deadline <= now
+        findings = self._findings.gather()
+        if not (is_due or findings or suspects or self._sight.has_changed()):
+            self._findings.forget()
+            return
+        losses = self._tail.losses()
+        with self._unit():
+            for mark in self._tail.marks():
+                self._store.save_mark(mark)
+            seen_again = self._sight.keep(now)
+            self._lost.conclude(suspects, by, now)
+            self._verdicts.judge_due(by, now, triggered)
+            if seen_again:
+                self._verdicts.judge_unknown(by, now)
+            self._sight.settle(now)
+            self._findings.keep(findings, now)
+        self._tail.forget_losses(losses)
+        self._findings.forget()
+
+    def _take_measure(self, message: Measured, now: datetime) -> None:
+        with self._unit():
+            slot = self._measuring.keep(message, now)
+            if slot is not None:
+                self._verdicts.judge_again(message.job, slot, TriggeredBy.FILE, now)
 
     def _verify(self, message: Verify, now: datetime) -> Verified:
         names = tuple(self._verdicts.jobs) if message.jobs is None else message.jobs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -9,15 +10,14 @@ from cronverifyd.engine import messages
 from cronverifyd.errors import OutcomeError
 from cronverifyd.intake.rejected import keep_rejected, rejection
 from cronverifyd.judge import outcome
-from cronverifyd.judge.runs import Window, join, slot_of, start_of
-from cronverifyd.judge.schedule import parse
+from cronverifyd.judge.runs import CLOCKS_DIFFER, Calendar, Window, join, slot_of, start_of
 from cronverifyd.model import EventKind, Verdict
 
 if TYPE_CHECKING:
-    from cronverifyd.engine.scope import Scope
+    from cronverifyd.engine.ledgers import Ledgers
     from cronverifyd.engine.verdicts import Verdicts
+    from cronverifyd.intake.reader import Block, Line
     from cronverifyd.intake.rejected import Rejection
-    from cronverifyd.intake.tail import Block, Line
     from cronverifyd.model import Event, Job, Mark, Run, Slot, TriggeredBy
     from cronverifyd.store.sqlite import Store
 
@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 class Ingest:
     """Take blocks of lines into the store. Everything here belongs into a transaction."""
 
-    def __init__(self, scope: Scope, store: Store, verdicts: Verdicts) -> None:
-        self._scope = scope
-        self._store = store
+    def __init__(self, ledgers: Ledgers, verdicts: Verdicts) -> None:
+        self._scope = ledgers.scope
+        self._store = ledgers.store
+        self._calendars = ledgers.calendars
+        self._sight = ledgers.sight
+        self._findings = ledgers.findings
         self._verdicts = verdicts
 
     def take_in(self, block: Block, by: TriggeredBy, now: datetime) -> Mark:
@@ -42,14 +45,25 @@ class Ingest:
             except OutcomeError as error:
                 rejections.append(rejection(line.data, mark, line.offset, str(error), now))
             else:
-                run_id = self._run_id(event, mark, line.offset)
-                for slot in self._take_event(event, run_id, window, now):
+                run = self._joined(event, mark, line.offset, window, now)
+                for slot in self._take_run(run, mark, now):
                     touched[slot.job, slot.at] = slot
         if rejections:
             self._reject(rejections, mark, now)
         for slot in sorted(touched.values(), key=lambda each: each.at):
             self._verdicts.judge(slot, by, now)
         return mark
+
+    def _joined(
+        self, event: Event, mark: Mark, offset: int, window: Window, now: datetime
+    ) -> tuple[Run, tuple[Run, datetime] | None]:
+        """Join a line to its run; give that as it is now, and as it was known with its slot."""
+        run_id = self._run_id(event, mark, offset)
+        known = self._store.run(event.job, run_id)
+        run = join(known[0] if known else None, event, run_id=run_id, written=window)
+        if event.at is None or event.at > window.latest + CLOCKS_DIFFER:
+            self._store.note("untimed", now, job=event.job, run=run_id, written=window)
+        return run, known
 
     def _run_id(self, event: Event, mark: Mark, offset: int) -> str:
         """Name the run of a line: as its writer does, else the open run without a name, else anew.
@@ -64,18 +78,23 @@ class Ingest:
                 return open_run
         return f"~{mark.file_id or 0:08x}.{offset:012x}"
 
-    def _take_event(self, event: Event, run_id: str, window: Window, now: datetime) -> list[Slot]:
-        """Keep the run that a line tells of; return the slots that have to be judged again."""
-        known = self._store.run(event.job, run_id)
-        run = join(known[0] if known else None, event, run_id=run_id, written=window)
-        if event.at is None:
-            self._store.note("untimed", now, job=event.job, run=run_id, written=window)
-        job = self._verdicts.jobs.get(event.job)
+    def _take_run(
+        self, joined: tuple[Run, tuple[Run, datetime] | None], mark: Mark, now: datetime
+    ) -> list[Slot]:
+        """Keep a run; return the slots that have to be judged again."""
+        run, known = joined
+        self._sight.wrote(run.job, mark.path)
+        job = self._verdicts.jobs.get(run.job)
         if job is None:
             self._store.save_run(run, known[1] if known else start_of(run))
+            if run.job not in self._scope.jobs:
+                self._findings.see_stranger(run, mark.path, now)
             return []
+        if job.artifacts and run.ended_at is not None and not (known and known[0].ended_at):
+            run = replace(run, artifacts=())
         slot = self._place(run, known, job)
         self._store.save_run(run, slot.at)
+        self._findings.see_run(run, slot.at)
         left = self._store.slot(job.name, known[1]) if known and known[1] != slot.at else None
         return [slot, left.slot] if left else [slot]
 
@@ -85,13 +104,13 @@ class Ingest:
             judged = self._store.slot(job.name, known[1])
             if judged is not None:
                 return judged.slot
-        return slot_of(
-            run,
-            job,
-            parse(job.schedule, job.timezone),
-            owed_since=self._verdicts.owed_since(job.name),
+        calendar = Calendar(
+            schedule=self._calendars.schedule(job),
+            owed_since=self._calendars.owed_since(job.name),
             taken=_TakenSlots(self._store, job.name),
+            boots=self._calendars.boots_of(job),
         )
+        return slot_of(run, job, calendar)
 
     def _reject(self, rejections: list[Rejection], mark: Mark, now: datetime) -> None:
         keep_rejected(self._scope.state_dir, rejections)

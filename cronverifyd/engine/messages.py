@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cronverifyd.judge.wording import plural
-from cronverifyd.model import Alert, Notice, NoticeKind, Severity
+from cronverifyd.model import Alert, FindingKind, Notice, NoticeKind, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,7 +13,27 @@ if TYPE_CHECKING:
 
     from cronverifyd.engine.scope import Scope
     from cronverifyd.intake.rejected import Rejection
-    from cronverifyd.model import AlertKind, Incident, Job, JudgedSlot, Mark, Run
+    from cronverifyd.model import AlertKind, Finding, Hole, Incident, Job, JudgedSlot, Mark, Run
+
+_FINDINGS = {
+    FindingKind.DUPLICATE: (
+        "{} ran once more than it was due",
+        "cronverifyd history {}; does its line stand in two crontabs?",
+    ),
+    FindingKind.OFF_SCHEDULE: (
+        "{} ran when it was not due",
+        "cronverifyd history {}; was its crontab line changed, or was it started by hand?",
+    ),
+    FindingKind.OVERLAP: (
+        "{} began before its last run had ended",
+        "cronverifyd history {}; flock(1) in its crontab line keeps one run from the next",
+    ),
+    FindingKind.UNREGISTERED: (
+        "{} ran and stands in no configuration",
+        "add [jobs.{}] to the configuration, or mend the name in the crontab line",
+    ),
+}
+_MOST_NAMED = 10
 
 
 def alert(
@@ -88,3 +108,85 @@ def unwatched(scope: Scope, job: Job | None, incident: Incident, now: datetime) 
         remedy="put it back if nobody meant to stop watching it",
         created_at=now,
     )
+
+
+def finding(scope: Scope, found: Finding, now: datetime) -> Notice:
+    """Tell of something odd about a run; no slot is bad because of it."""
+    title, remedy = _FINDINGS[found.kind]
+    return Notice(
+        id=f"{found.kind}-{found.job}-{found.run}",
+        kind=NoticeKind.FINDING,
+        instance=scope.instance,
+        severity=Severity.WARNING,
+        title=title.format(found.job),
+        text=found.text,
+        remedy=remedy.format(found.job),
+        created_at=now,
+    )
+
+
+def blind(
+    scope: Scope, incident: Incident, hole: Hole, jobs: Sequence[str], now: datetime
+) -> Notice:
+    """Tell that nobody can see how some jobs did: the incident of the outcome files opens."""
+    return Notice(
+        id=f"{incident.id}.opened",
+        kind=NoticeKind.BLIND,
+        instance=scope.instance,
+        severity=Severity.CRITICAL,
+        title=f"cannot see how {_named(jobs)} did",
+        text=_hidden(hole),
+        remedy=_remedy(hole),
+        created_at=now,
+        incident=incident.id,
+    )
+
+
+def sighted(scope: Scope, incident: Incident, now: datetime) -> Notice:
+    """Tell that the incident of the outcome files is over."""
+    return Notice(
+        id=f"{incident.id}.recovered",
+        kind=NoticeKind.SIGHTED,
+        instance=scope.instance,
+        severity=Severity.CRITICAL,
+        title="the outcome files can be seen again",
+        text="every job that was hidden has been seen since; what was written is read and judged",
+        remedy="",
+        created_at=now,
+        incident=incident.id,
+    )
+
+
+def lines_lost(scope: Scope, hole: Hole, jobs: Sequence[str], now: datetime) -> Notice:
+    """Tell of a hole that hides no slot, or that came while the incident is open already."""
+    whom = f"it hides how {_named(jobs)} did" if jobs else "no slot of a job is hidden by it"
+    return Notice(
+        id=f"hole-{hole.since.isoformat()}-{hole.path}",
+        kind=NoticeKind.BLIND,
+        instance=scope.instance,
+        severity=Severity.WARNING,
+        title=f"{hole.path} {hole.reason}",
+        text=f"{_hidden(hole)}; {whom}",
+        remedy=_remedy(hole),
+        created_at=now,
+    )
+
+
+def _named(jobs: Sequence[str]) -> str:
+    if len(jobs) <= _MOST_NAMED:
+        return ", ".join(jobs)
+    return f"{', '.join(jobs[:_MOST_NAMED])} and {len(jobs) - _MOST_NAMED} more jobs"
+
+
+def _hidden(hole: Hole) -> str:
+    since = hole.since.strftime("%Y-%m-%d %H:%M:%SZ")
+    if hole.until is None:
+        return f"{hole.path} {hole.reason}; nothing that was written since {since} can be seen"
+    until = hole.until.strftime("%Y-%m-%d %H:%M:%SZ")
+    return f"{hole.path} {hole.reason}; lines written between {since} and {until} may be lost"
+
+
+def _remedy(hole: Hole) -> str:
+    if hole.until is None:
+        return f"ls -l {hole.path}; the daemon's user must be able to read it"
+    return "rotate outcome files by renaming them (logrotate: never copytruncate), never empty them"

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 from cronverifyd.engine import messages
 from cronverifyd.engine.deadlines import Deadlines, Moment
-from cronverifyd.judge.incidents import closed, step
-from cronverifyd.judge.runs import make_slot
-from cronverifyd.judge.schedule import parse
-from cronverifyd.judge.verify import first_moment, judge, own_deadline
-from cronverifyd.model import AlertKind, JudgedSlot, Tenure, Verdict
+from cronverifyd.engine.due import Walk, by_instant, unsettled
+from cronverifyd.judge.incidents import closed, matters, needed, step
+from cronverifyd.judge.maintenance import window_at
+from cronverifyd.judge.runs import skips
+from cronverifyd.judge.verify import first_moment, judge, own_deadline, patience
+from cronverifyd.model import AlertKind, JudgedSlot, MaintenanceMode
 
 if TYPE_CHECKING:
-    from cronverifyd.engine.scope import Scope
-    from cronverifyd.model import Incident, Job, Notice, Run, Slot, TriggeredBy
-    from cronverifyd.store.sqlite import Store
+    from cronverifyd.engine.ledgers import Ledgers
+    from cronverifyd.judge.incidents import Change
+    from cronverifyd.model import Incident, Job, Notice, Run, Slot, Tenure, TriggeredBy
 
 FOUND_LATE_AFTER = timedelta(seconds=60)
 """A bad verdict that comes later than this after the fact says so: nobody was looking."""
@@ -27,82 +28,70 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Verdicts:
-    """The judged slots of one store, with what has to be at hand: tenures, incidents, deadlines.
+    """The judged slots of one store, with what has to be at hand: incidents and deadlines.
 
     Everything that writes belongs into a transaction of the store. After one that failed,
     `remember` brings what is at hand back in line.
     """
 
-    def __init__(self, scope: Scope, store: Store) -> None:
-        self._scope = scope
-        self._store = store
-        self.jobs = scope.watched()
-        self.deadlines = Deadlines(scope.fallback)
-        self._tenures: dict[str, Tenure] = {}
+    def __init__(self, ledgers: Ledgers) -> None:
+        self._scope = ledgers.scope
+        self._store = ledgers.store
+        self._calendars = ledgers.calendars
+        self._sight = ledgers.sight
+        self._findings = ledgers.findings
+        self._measuring = ledgers.measuring
+        self.jobs = ledgers.scope.watched()
+        self.deadlines = Deadlines(ledgers.scope.fallback)
         self._incidents: dict[str, Incident] = {}
 
     def remember(self) -> None:
         """Read from the store what has to be at hand."""
-        self._tenures = self._store.tenures()
         self._incidents = self._store.open_incidents()
         self.deadlines = Deadlines(self._scope.fallback)
         for judged in self._store.undecided():
             if judged.slot.job in self.jobs and judged.judgment.until is not None:
                 moment = Moment(judged.judgment.until, judged.slot.job, judged.slot.at)
                 self.deadlines.add(moment)
-        for name, job in self.jobs.items():
-            self._await_next(job, self._tenures[name].cursor)
-
-    def begin(self, now: datetime) -> None:
-        """Bring tenures and incidents in line with the configuration.
-
-        A job owes its first slot after it first stood there; with a changed schedule, or put back,
-        it owes from now on; a disabled or removed one owes nothing and its incident closes.
-        """
-        known = self._store.tenures()
-        for name, job in self.jobs.items():
-            tenure = known.get(name)
-            terms = (job.schedule, job.timezone)
-            if tenure and tenure.active and (tenure.schedule, tenure.timezone) == terms:
-                continue
-            self._store.save_tenure(
-                Tenure(
-                    job=name,
-                    schedule=job.schedule,
-                    timezone=job.timezone,
-                    owed_since=now,
-                    cursor=now,
-                )
-            )
-            self._store.note(
-                "owed", now, job=name, schedule=job.schedule, timezone=job.timezone, since=now
-            )
-        for name, tenure in known.items():
-            if tenure.active and name not in self.jobs:
-                self._end_tenure(tenure, now)
-
-    def owed_since(self, job: str) -> datetime:
-        """Say since when a watched job owes its slots."""
-        return self._tenures[job].owed_since
+        for job in self.jobs.values():
+            cursor = self._calendars.cursor(job.name)
+            self._await(job, self._calendars.schedule(job).next_after(cursor))
 
     def judge_due(self, by: TriggeredBy, now: datetime, triggered: frozenset[str]) -> None:
         """Judge all slots whose moment has come. The files must have been read to their ends."""
+        walks: list[Walk] = []
         for moment in self.deadlines.pop_due(now, triggered):
             job = self.jobs[moment.job]
             if moment.slot is None:
                 wait = timedelta() if job.name in triggered else self._scope.fallback
-                self._judge_next(job, by, now, now - wait)
+                walks.append(self._walk(job, now - wait - patience(job)))
             elif (judged := self._store.slot(job.name, moment.slot)) is not None:
                 self.judge(judged.slot, by, now, all_read=True)
+        for at, there in by_instant(walks):
+            for name in unsettled(self._store, at, [walk.job for walk in there]):
+                if not skips(self.jobs[name], at):
+                    self.judge(self._calendars.slot(self.jobs[name], at), by, now, all_read=True)
+        self._calendars.move({walk.job: walk.cursor for walk in walks})
+        for walk in walks:
+            self._await(self.jobs[walk.job], walk.upcoming)
+
+    def judge_unknown(self, by: TriggeredBy, now: datetime) -> None:
+        """Judge again what nobody could see: a file can be read again, and has been read."""
+        for judged in self._store.unknown_slots():
+            if judged.slot.job in self.jobs:
+                self.judge(judged.slot, by, now, all_read=True)
+
+    def judge_again(self, job: str, at: datetime, by: TriggeredBy, now: datetime) -> None:
+        """Judge a slot of which something new is known that is in no outcome file."""
+        judged = self._store.slot(job, at)
+        if judged is not None and job in self.jobs:
+            self.judge(judged.slot, by, now)
 
     def judge(self, slot: Slot, by: TriggeredBy, now: datetime, *, all_read: bool = False) -> None:
         """Judge one slot, keep the verdict if it is new, and follow it up.
 
         `all_read`: everything written up to now has been read, so that what is not known is not
         there. Else time makes no new verdict; one that it has made stays.
-
-        One that is not new is followed up as well: when the deadline of a good slot comes, an older
-        one may have turned out bad since it was judged.
         """
         job = self.jobs[slot.job]
         runs = self._store.runs_of(slot.job, slot.at)
@@ -110,54 +99,109 @@ class Verdicts:
             self._store.drop_slot(slot.job, slot.at)
             return
         before = self._store.slot(slot.job, slot.at)
-        judgment = judge(job, slot, runs, now if all_read else min(now, _decided_at(before)))
-        if judgment.until is not None:
-            self.deadlines.add(Moment(judgment.until, slot.job, slot.at))
+        moment = now if all_read else min(now, _decided_at(before))
+        judgment = judge(job, slot, runs, moment, self._sight.holes_of(job.name))
         run = next((r for r in runs if r.run == judgment.run), None)
-        judged = JudgedSlot(
+        found_late = judgment.verdict.bad and now - _fact(job, slot, run) > FOUND_LATE_AFTER
+        fresh = JudgedSlot(
             slot=slot,
             judgment=judgment,
             decided_at=now,
-            found_late=judgment.verdict.bad and now - _fact(job, slot, run) > FOUND_LATE_AFTER,
+            found_late=found_late,
             triggered_by=by,
         )
-        if before is not None and before.judgment.verdict is judgment.verdict:
-            judged = replace(before, judgment=judgment)
+        judged = self._with_history(job, fresh, before)
+        if judged.judgment.until is not None:
+            self.deadlines.add(Moment(judged.judgment.until, slot.job, slot.at))
         if judged != before:
             self._store.save_slot(judged)
-        self._follow_up(before.judgment.verdict if before else None, judged, run, now)
+        self._measuring.look_at(job, runs, slot.at, now)
+        if len(runs) > slot.starts:
+            self._findings.see_slot(slot.job, slot.at)
+        self._follow_up(job, judged, run, now)
+
+    def end(self, tenure: Tenure, now: datetime) -> None:
+        """Expect nothing more of a job that was disabled or removed; its incident closes."""
+        self._store.settle_slots(tenure.job)
+        incident = self._store.open_incidents().get(tenure.job)
+        if incident is None:
+            return
+        job = self._scope.jobs.get(tenure.job)
+        self._keep(closed(incident, "removed" if job is None else "disabled", now))
+        notice = messages.unwatched(self._scope, job, incident, now)
+        self.tell(notice, self._store.outbox.channels_of(incident.id))
 
     def tell(self, notice: Notice, channels: tuple[str, ...] | None = None) -> None:
         """Queue a notice. `channels` None: the default route."""
         for channel in self._scope.route(notice.severity, channels):
             self._store.outbox.add(notice, channel)
 
-    def _judge_next(self, job: Job, by: TriggeredBy, now: datetime, up_to: datetime) -> None:
-        """Judge the slots of which nothing was heard and whose first moment has come."""
-        schedule = parse(job.schedule, job.timezone)
-        cursor = self._tenures[job.name].cursor
-        slot = make_slot(job, schedule.next_after(cursor))
-        while first_moment(job, slot) <= up_to:
-            self.judge(slot, by, now, all_read=True)
-            cursor = slot.at
-            slot = make_slot(job, schedule.next_after(cursor))
-        tenure = replace(self._tenures[job.name], cursor=cursor)
-        self._tenures[job.name] = tenure
-        self._store.save_tenure(tenure)
-        self.deadlines.add(Moment(first_moment(job, slot), job.name, None))
+    def _walk(self, job: Job, last: datetime) -> Walk:
+        """Begin at a job's cursor; the slots up to `last` are due."""
+        cursor = self._calendars.cursor(job.name)
+        return Walk(job.name, cursor, self._calendars.schedule(job).slots_after(cursor), last)
 
-    def _await_next(self, job: Job, cursor: datetime) -> None:
-        slot = make_slot(job, parse(job.schedule, job.timezone).next_after(cursor))
-        self.deadlines.add(Moment(first_moment(job, slot), job.name, None))
+    def _await(self, job: Job, at: datetime | None) -> None:
+        if at is not None:
+            self.deadlines.add(Moment(at + patience(job), job.name, None))
 
-    def _follow_up(
-        self, before: Verdict | None, judged: JudgedSlot, run: Run | None, now: datetime
-    ) -> None:
-        old = self._incidents.get(judged.slot.job)
-        incident, kind = step(old, before, judged, now)
-        if incident is None or incident == old:
+    def _with_history(self, job: Job, fresh: JudgedSlot, before: JudgedSlot | None) -> JudgedSlot:
+        """Add what is known of a slot to its new judgment; the same verdict keeps its date."""
+        judgment = fresh.judgment
+        quiet_until = self._quiet_until(job, fresh, before)
+        quiet = quiet_until is not None
+        if quiet_until is not None and judgment.verdict.bad and quiet_until > fresh.decided_at:
+            judgment = replace(judgment, until=quiet_until)
+        if before is not None and before.judgment.verdict is judgment.verdict:
+            return replace(before, slot=fresh.slot, judgment=judgment, quiet=quiet)
+        incident = before.incident if before else None
+        return replace(fresh, judgment=judgment, incident=incident, quiet=quiet)
+
+    def _quiet_until(
+        self, job: Job, fresh: JudgedSlot, before: JudgedSlot | None
+    ) -> datetime | None:
+        """Say until when maintenance keeps a slot from counting; None: it counts.
+
+        A muted slot that is the job's newest, and still bad when its window is over, counts.
+        """
+        slot = fresh.slot
+        if not slot.owed and (skipped := window_at(job, slot.at, MaintenanceMode.SKIP)):
+            return skipped.until
+        muted = window_at(job, slot.at, MaintenanceMode.MUTE)
+        if muted is None or (before is not None and before.incident is not None):
+            return None
+        is_over = fresh.decided_at >= muted.until
+        if is_over and fresh.judgment.verdict.bad and self._is_newest(slot):
+            return None
+        return muted.until
+
+    def _is_newest(self, slot: Slot) -> bool:
+        last = self._store.last_due(slot.job)
+        return last is None or last.slot.at <= slot.at
+
+    def _follow_up(self, job: Job, judged: JudgedSlot, run: Run | None, now: datetime) -> None:
+        """Open, join or close the job's incident.
+
+        Where an older slot turns out bad, the newer good ones may close at once what it opened.
+        """
+        incident = self._incidents.get(job.name)
+        if not matters(incident, judged):
             return
-        if kind is not None and self._announce(kind, incident, judged, run):
+        recent = self._store.slots_that_count(job.name, needed(job))
+        change = step(incident, judged, recent, job, now)
+        if change is None:
+            return
+        self._apply(change, judged, run)
+        newest = recent[0]
+        if judged.judgment.verdict.bad and newest.judgment.verdict.good:
+            known = newest.judgment.run and self._store.run(job.name, newest.judgment.run)
+            self._follow_up(job, newest, known[0] if known else None, now)
+
+    def _apply(self, change: Change, judged: JudgedSlot, run: Run | None) -> None:
+        incident = change.incident
+        for joined in change.joined:
+            self._store.save_slot(replace(joined, incident=incident.id))
+        if change.tells is not None and self._announce(change.tells, incident, judged, run):
             incident = replace(incident, announced=True)
         self._keep(incident)
 
@@ -182,18 +226,6 @@ class Verdicts:
         else:
             self._incidents.pop(incident.job, None)
 
-    def _end_tenure(self, tenure: Tenure, now: datetime) -> None:
-        self._store.save_tenure(replace(tenure, active=False))
-        self._store.settle_slots(tenure.job)
-        self._store.note("unowed", now, job=tenure.job)
-        incident = self._store.open_incidents().get(tenure.job)
-        if incident is None:
-            return
-        job = self._scope.jobs.get(tenure.job)
-        self._keep(closed(incident, "removed" if job is None else "disabled", now))
-        notice = messages.unwatched(self._scope, job, incident, now)
-        self.tell(notice, self._store.outbox.channels_of(incident.id))
-
 
 def _decided_at(before: JudgedSlot | None) -> datetime:
     return _LONG_AGO if before is None else before.decided_at
@@ -203,4 +235,4 @@ def _fact(job: Job, slot: Slot, run: Run | None) -> datetime:
     """Say when what makes a slot bad came to pass."""
     if run is None:
         return first_moment(job, slot)
-    return run.ended_at or own_deadline(job, slot, run)
+    return run.ended_at or run.lost_at or own_deadline(job, slot, run)

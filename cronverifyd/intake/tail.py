@@ -1,79 +1,80 @@
-"""Complete lines of files that grow, are rotated by rename, or are replaced.
+"""Which files are read: those of a list of paths and globs, and what became of each of them.
 
-A file is the same file when device, inode and the bytes around the mark are the same: ext4 gives an
-inode to the next file at once, so the inode alone says nothing. A file that fails the test is read
-from its beginning; there is no way to begin at the end.
+A file that is renamed is read on until it is quiet. One that is not known again is read from its
+beginning; there is no way to begin at the end. What cannot be read, and what is gone unread, is
+said: silence must never mean that nobody could look.
 """
 
 from __future__ import annotations
 
-import glob
-import hashlib
 import os
-import stat
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cronverifyd.model import Mark
+from cronverifyd.intake.holes import Holes
+from cronverifyd.intake.patterns import Patterns
+from cronverifyd.intake.place import Place, look_up, open_file, words, written_at
+from cronverifyd.intake.reader import Reader
+from cronverifyd.intake.search import (
+    how_gone,
+    is_out_of_sight,
+    names_of,
+    reopen,
+    rotated,
+    search,
+)
+from cronverifyd.intake.shelf import Shelf
+from cronverifyd.model import Hole, Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
 
-MAX_LINE_BYTES = 64 * 1024
-BLOCK_BYTES = 1024 * 1024
-QUIET = timedelta(minutes=10)
-"""A renamed file is let go when nothing was written to it for so long."""
-
-_PROBE_BYTES = 256
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """One line without its newline, and where it begins. `cut`: only the first 64 KiB of it."""
-
-    data: bytes
-    offset: int
-    cut: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Block:
-    """Some complete lines of one file, and the mark after them, to be kept with their rows.
-
-    `earliest`, `latest`: between these, lines that bear no time were written.
-    """
-
-    lines: tuple[Line, ...]
-    mark: Mark
-    earliest: datetime
-    latest: datetime
+    from cronverifyd.intake.reader import Block
 
 
 class Tail:
-    """Read what is new in a list of files and globs. `marks`: where an earlier process stopped."""
+    """Read what is new in a list of files and globs. `marks`: where an earlier process stopped.
+
+    A file is open under its path, or open and leaving (it was renamed or removed); or it is not
+    open, and its mark is on the shelf.
+    """
 
     def __init__(self, patterns: Sequence[str], marks: Iterable[Mark]) -> None:
-        self._patterns = tuple(patterns)
-        self._marks = {m.key: m for m in marks}
-        self._current: dict[str, _Reader] = {}
-        self._leaving: dict[tuple[int, int], _Reader] = {}
+        self._patterns = Patterns(patterns)
+        self._current: dict[str, Reader] = {}
+        self._leaving: dict[tuple[int, int], Reader] = {}
+        self._shelf = Shelf(marks)
+        self._looks = self._shelf.looks()
+        self._holes = Holes()
         self._looked_at: datetime | None = None
 
     def look(self, now: datetime) -> None:
-        """Open what is new; notice what was renamed or rewritten."""
-        for path in [p for p, r in self._current.items() if not r.is_at(p)]:
-            self._leave(path)
-        for path in self._paths():
-            self._look_at(path, now)
-        if self._looked_at is None:
-            self._find_renamed()
+        """Open what is new; notice what was renamed, rewritten, lost, or cannot be read."""
+        is_first = self._looked_at is None
+        stored = self._shelf.over | self._shelf.missing if is_first else {}
+        self._holes.begin(self.unreadable())
+        for path, reader in list(self._current.items()):
+            self._revisit(path, reader, now)
+        for reader in list(self._leaving.values()):
+            self._follow(reader, now)
+        self._open_new(now)
+        for mark in list(self._shelf.missing.values()):
+            self._find(mark, now)
+        for path in dict.fromkeys(mark.path for mark in stored.values()):
+            self._find_rotated(path, stored, now)
         self._let_go(now)
+        self._holes.end(now)
         self._looked_at = now
 
     def blocks(self, now: datetime) -> Iterator[Block]:
-        """Yield what is new, each block to be accepted before the next is asked for."""
+        """Yield what is new, each block to be accepted before the next is asked for.
+
+        Losses that `look` found are to be kept before: the marks of these blocks take the place of
+        those from which the next process would find them. A file that fails to be read ends there.
+        """
         for reader in list(self._leaving.values()):
             yield from reader.blocks(now, last_chance=reader.is_quiet(now))
         for reader in list(self._current.values()):
@@ -81,19 +82,49 @@ class Tail:
 
     def accept(self, mark: Mark) -> None:
         """Go on after this mark: it has been kept, and the rows before it."""
+        if self._shelf.accept(mark):
+            return
         for reader in self._readers():
             if reader.mark.key == mark.key:
                 reader.mark = mark
 
     def marks(self) -> list[Mark]:
-        """Return the marks of the open files of which something was kept, with the last look."""
-        return [reader.mark for reader in self._readers() if reader.mark.file_id is not None]
+        """Return the marks of the open files of which something was kept, with the last look.
+
+        Those of files that came to be over are among them until they are accepted: the next process
+        takes for lost what it finds neither over nor anywhere else.
+        """
+        opened = [reader.mark for reader in self._readers() if reader.mark.file_id is not None]
+        return [*self._shelf.unkept(), *opened]
+
+    def unreadable(self) -> dict[str, Hole]:
+        """Return what cannot be read as of the last look and its blocks, by path or glob."""
+        holes = dict(self._holes.lasting)
+        for reader in self._readers():
+            if reader.fault is not None:
+                path, since = reader.mark.path, reader.mark.looked_at
+                hole = Hole(path=path, since=since, reason=reader.fault)
+                holes[path] = min(holes.get(path, hole), hole, key=lambda each: each.since)
+        return holes
+
+    def losses(self) -> list[Hole]:
+        """Return what `look` found to be lost for good, until it is forgotten.
+
+        To be kept in one transaction with `marks`, or the next process finds it once more.
+        """
+        return self._holes.losses()
+
+    def has_news(self) -> bool:
+        """Say whether losses, or marks of files that came to be over, wait to be kept."""
+        return bool(self._holes.losses() or self._shelf.unkept())
+
+    def forget_losses(self, losses: Iterable[Hole]) -> None:
+        """Forget these losses: they have been kept."""
+        self._holes.forget(losses)
 
     def folders(self) -> set[Path]:
         """Name the existing folders in which outcome files are or may appear."""
-        parents = [str(Path(pattern).parent) for pattern in self._patterns]
-        found = {Path(folder) for parent in parents for folder in glob.glob(parent)}
-        return {folder for folder in found if folder.is_dir()}
+        return self._patterns.folders()
 
     def close(self) -> None:
         """Close all files."""
@@ -102,210 +133,193 @@ class Tail:
         self._leaving.clear()
         self._current.clear()
 
-    def _readers(self) -> list[_Reader]:
+    def _readers(self) -> list[Reader]:
         """Return the readers of all open files; those that were renamed, the older ones, first."""
         return [*self._leaving.values(), *self._current.values()]
 
-    def _paths(self) -> list[str]:
-        found: list[str] = []
-        for pattern in self._patterns:
-            found.extend(sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern])
-        return list(dict.fromkeys(found))
+    # ---- files that are open ----------------------------------------------------------------
 
-    def _look_at(self, path: str, now: datetime) -> None:
-        reader = self._current.get(path)
-        if reader is not None and reader.is_at(path):
-            if not reader.was_rewritten():
-                return
-            self._current.pop(path).close()
-            self._marks[reader.mark.key] = reader.mark
-        self._leave(path)
-        opened = _open_regular(path)
-        if opened is None:
+    def _revisit(self, path: str, reader: Reader, now: datetime) -> None:
+        """See whether a path still leads to its file, and whether what was read still stands."""
+        place = look_up(path)
+        if place is None or place.key not in {None, reader.mark.key}:
+            # A writer may still have it open.
+            self._leaving[reader.mark.key] = self._current.pop(path)
             return
-        descriptor, status = opened
-        key = status.st_dev, status.st_ino
-        if self._is_read(key):
-            os.close(descriptor)
-            if (renamed := self._leaving.pop(key, None)) is not None:
-                self._current[path] = renamed
-        else:
-            mark = self._mark_for(path, descriptor, status, now)
-            self._current[path] = _Reader(descriptor, mark)
+        if place.reason is not None:
+            self._holes.note(path, place, reader.mark.looked_at)
+        self._check(reader, now)
+        if reader.fault is not None:
+            reopen(reader, [path])
+
+    def _follow(self, reader: Reader, now: datetime) -> None:
+        """See after a file that left its path; one without a name that cannot be read is lost."""
+        self._check(reader, now)
+        if reader.fault is None:
+            return
+        try:
+            found = reopen(reader, names_of(reader.mark))
+        except OSError:
+            return
+        if not found:
+            mark = reader.mark
+            self._holes.lose(mark.path, mark.looked_at, f"was removed and {reader.fault}", now)
+            self._end(reader)
+
+    def _check(self, reader: Reader, now: datetime) -> None:
+        before = reader.mark
+        how = reader.lost()
+        if how is None:
+            return
+        self._holes.lose(before.path, before.looked_at, how, now)
+        if reader.mark.file_id != before.file_id:
+            self._shelf.finish(before)
+
+    def _let_go(self, now: datetime) -> None:
+        """Close what left its path, was read to its end, and is quiet.
+
+        A file without a name is over as soon as it was read to its end, for the next process cannot
+        find it; it is read on all the same.
+        """
+        for reader in [each for each in self._leaving.values() if each.is_done()]:
+            if reader.is_quiet(now):
+                self._end(reader)
+            elif not reader.mark.over and is_out_of_sight(reader.mark):
+                reader.mark = self._shelf.finish(reader.mark)
+
+    def _end(self, reader: Reader) -> None:
+        """Close a file that is leaving; its mark is kept, for it may be put back."""
+        del self._leaving[reader.mark.key]
+        reader.close()
+        self._shelf.put(reader.mark)
+
+    # ---- files to be opened -----------------------------------------------------------------
+
+    def _open_new(self, now: datetime) -> None:
+        for path in self._patterns.paths():
+            if path not in self._current:
+                self._open(path, now)
+        for pattern, place in self._patterns.obstacles():
+            missing = self._shelf.missing.values()
+            looks = [m.looked_at for m in missing if pattern in self._patterns.matching(m.path)]
+            self._holes.note(pattern, place, self._looked_at or min(looks, default=now))
+
+    def _open(self, path: str, now: datetime) -> None:
+        place = look_up(path)
+        if place is not None and place.key is not None and self._is_read(place.key):
+            self._put_back(path, place.key)
+            return
+        place = open_file(path)
+        if place is None:
+            return
+        if place.descriptor is None or place.status is None:
+            self._be_blind(path, place, now)
+            return
+        try:
+            self._current[path] = self._reader(path, place.descriptor, place.status, now)
+        except OSError as error:
+            reason = f"cannot be read: {words(error)}"
+            self._be_blind(path, Place(status=place.status, reason=reason), now)
 
     def _is_read(self, key: tuple[int, int]) -> bool:
         """Say whether a file is open already: under an older name, or under a second one."""
         return key in self._leaving or any(r.mark.key == key for r in self._current.values())
 
-    def _leave(self, path: str) -> None:
-        """Follow a file that its path no longer leads to: a writer may still have it open."""
-        if (reader := self._current.pop(path, None)) is not None:
-            self._leaving[reader.mark.key] = reader
+    def _put_back(self, path: str, key: tuple[int, int]) -> None:
+        """Take up a file under its new path; one with two names keeps its first."""
+        reader = self._leaving.pop(key, None)
+        if reader is not None:
+            reader.mark = replace(self._shelf.revive(reader.mark), path=path)
+            self._current[path] = reader
 
-    def _mark_for(self, path: str, descriptor: int, status: os.stat_result, now: datetime) -> Mark:
-        known = self._marks.pop((status.st_dev, status.st_ino), None)
-        if known is not None and known.probe == _probe(descriptor, known.position):
-            return replace(known, path=path)
-        # What stands in another file than the one at the last look was written after that look.
-        looks = [m.looked_at for m in (*self._marks.values(), known) if m and m.path == path]
-        looks += [self._looked_at] if self._looked_at else []
-        since = max(looks, default=_mtime(status, now))
-        return Mark(path=path, device=status.st_dev, inode=status.st_ino, looked_at=since)
+    def _reader(self, path: str, descriptor: int, status: os.stat_result, now: datetime) -> Reader:
+        """Read on in a file that is known, or from the beginning of one that is new.
 
-    def _find_renamed(self) -> None:
-        """Open, once, files that were renamed within their folder while nobody looked."""
-        for mark in list(self._marks.values()):
-            for path in _names_of(mark):
-                if self._resume_renamed(path, mark):
-                    break
-
-    def _resume_renamed(self, path: str, mark: Mark) -> bool:
-        if (opened := _open_regular(path)) is None:
-            return False
-        descriptor, status = opened
-        same = (status.st_dev, status.st_ino) == mark.key
-        if same and mark.probe == _probe(descriptor, mark.position):
-            self._leaving[mark.key] = _Reader(descriptor, self._marks.pop(mark.key))
-            return True
-        os.close(descriptor)
-        return False
-
-    def _let_go(self, now: datetime) -> None:
-        """Close what is over; its mark is kept, for it may be put back."""
-        for key, reader in list(self._leaving.items()):
-            if reader.is_done() and reader.is_quiet(now):
-                self._leaving.pop(key).close()
-                self._marks[key] = reader.mark
-
-
-class _Reader:
-    """One open file and the mark up to which it was read."""
-
-    def __init__(self, descriptor: int, mark: Mark) -> None:
-        self.mark = mark
-        self._descriptor = descriptor
-        self._scanned = 0
-        self._checked: tuple[int, int] | None = None
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-
-    def is_at(self, path: str) -> bool:
-        """Say whether the path still leads to this file."""
+        Raises OSError, with the file closed.
+        """
+        device, inode = status.st_dev, status.st_ino
         try:
-            status = os.stat(path)
+            known = self._shelf.take((device, inode), descriptor)
         except OSError:
-            return False
-        return (status.st_dev, status.st_ino) == self.mark.key
+            os.close(descriptor)
+            raise
+        # What stands in another file than the one at the last look was written after that look.
+        since = self._seen_until(path, written_at(status, now))
+        self._looks.setdefault(path, since)
+        fresh = Mark(path=path, device=device, inode=inode, looked_at=since)
+        return Reader(descriptor, replace(known, path=path) if known else fresh)
 
-    def was_rewritten(self) -> bool:
-        """Say whether the bytes that were read are gone (truncated, or replaced in place)."""
-        status = os.fstat(self._descriptor)
-        state = (status.st_size, status.st_mtime_ns)
-        if state == self._checked:
-            return False
-        if self.mark.probe != _probe(self._descriptor, self.mark.position):
-            return True
-        self._checked = state
-        return False
+    def _be_blind(self, path: str, place: Place, now: datetime) -> None:
+        """Note that a path cannot be read; a file there is missing, until it can be or is gone."""
+        if place.bars and not self._patterns.names(path) and path not in self._looks:
+            return  # a folder, say, that a wildcard happens to match
+        self._holes.note(path, place, self._unread_since(path, place, now))
+        if place.key is None or place.bars:
+            return
+        device, inode = place.key
+        since = self._holes.lasting[path].since
+        fresh = Mark(path=path, device=device, inode=inode, looked_at=since)
+        self._shelf.miss(replace(self._shelf.missing.get(place.key, fresh), path=path))
 
-    def is_done(self) -> bool:
-        return os.fstat(self._descriptor).st_size <= self.mark.position
+    def _unread_since(self, path: str, place: Place, now: datetime) -> datetime:
+        """Say since when something may stand under a path that was never read."""
+        written = written_at(place.status, now) if place.status else now
+        seen = self._seen_until(path, written)
+        return seen if place.bars else min(seen, written)
 
-    def is_quiet(self, now: datetime) -> bool:
-        return now - _mtime(os.fstat(self._descriptor), now) > QUIET
+    def _seen_until(self, path: str, default: datetime) -> datetime:
+        """Say up to when all that was written under a path is known. `default`: nobody looked."""
+        for pattern in (path, *self._patterns.matching(path)):
+            if (hole := self._holes.before.get(pattern)) is not None:
+                return hole.since
+        return self._looked_at or self._looks.get(path, default)
 
-    def blocks(self, now: datetime, *, last_chance: bool = False) -> Iterator[Block]:
-        """Yield the complete lines that are new. `last_chance`: an unfinished last line too."""
-        while (block := self._next_block(now, last_chance=last_chance)) is not None:
-            before = self.mark.position
-            yield block
-            if self.mark.position == before:
-                return  # not accepted: the unit of work failed, and is tried at the next look
+    # ---- files that are missing -------------------------------------------------------------
 
-    def _next_block(self, now: datetime, *, last_chance: bool) -> Block | None:
-        start = self.mark.position
-        data = os.pread(self._descriptor, BLOCK_BYTES, start)
-        end = data.rfind(b"\n") + 1
-        if not end and len(data) == BLOCK_BYTES:
-            return self._overlong_line(data[:MAX_LINE_BYTES], now, last_chance=last_chance)
-        if not end and last_chance:
-            end = len(data)
-        if not end:
-            self.mark = replace(self.mark, looked_at=now)
-            return None
-        return self._block(_split(data[:end], start), start + end, now)
+    def _find(self, mark: Mark, now: datetime) -> None:
+        """Look for a file that was renamed unseen, could not be read, or is gone."""
+        place = search(mark)
+        if place is None:
+            self._give_up(mark, now)
+        elif place.descriptor is not None:
+            self._leaving[mark.key] = Reader(place.descriptor, self._shelf.missing.pop(mark.key))
+        elif self._patterns.matching(mark.path):
+            self._holes.note(mark.path, place, mark.looked_at)
 
-    def _overlong_line(self, head: bytes, now: datetime, *, last_chance: bool) -> Block | None:
-        """Find the end of a line that is longer than a block, in bounded memory."""
-        line = Line(data=head, offset=self.mark.position, cut=True)
-        at = max(self._scanned, line.offset + BLOCK_BYTES)
-        while chunk := os.pread(self._descriptor, BLOCK_BYTES, at):
-            newline = chunk.find(b"\n")
-            if newline >= 0:
-                return self._block((line,), at + newline + 1, now)
-            at += len(chunk)
-        self._scanned = at
-        return self._block((line,), at, now) if last_chance else None
+    def _give_up(self, mark: Mark, now: datetime) -> None:
+        """Report a file lost, unless it is not asked for any more or stands there as a copy."""
+        self._shelf.put(mark)
+        if not self._patterns.matching(mark.path) or self._is_copied(mark):
+            return
+        unread = "was removed or replaced before it could be read"
+        how = unread if mark.path in self._holes.before else how_gone(mark)
+        self._holes.lose(mark.path, mark.looked_at, how, now)
 
-    def _block(self, lines: tuple[Line, ...], position: int, now: datetime) -> Block:
-        status = os.fstat(self._descriptor)
-        earliest = self.mark.looked_at
-        mark = replace(
-            self.mark,
-            position=position,
-            probe=_probe(self._descriptor, position),
-            looked_at=now if position >= status.st_size else earliest,
-        )
-        latest = max(earliest, _mtime(status, now))
-        return Block(lines=lines, mark=mark, earliest=earliest, latest=latest)
+    def _is_copied(self, mark: Mark) -> bool:
+        """Say whether all that was read of a file stands under its path in another one.
 
+        So it is after a restored backup, or where a boot gave the file system another number.
+        """
+        reader = self._current.get(mark.path)
+        return reader is not None and mark.position > 0 and reader.holds(mark)
 
-def _names_of(mark: Mark) -> Iterator[str]:
-    """Name what has the mark's inode in the folder where its file was."""
-    folder = os.path.dirname(mark.path)
-    try:
-        with os.scandir(folder or ".") as entries:
-            yield from [os.path.join(folder, e.name) for e in entries if e.inode() == mark.inode]
-    except OSError:
-        return
+    def _find_rotated(
+        self, path: str, stored: Mapping[tuple[int, int], Mark], now: datetime
+    ) -> None:
+        """Open what was made at a path and rotated away while nobody looked.
 
-
-def _split(data: bytes, offset: int) -> tuple[Line, ...]:
-    # On b"\n" only: splitlines() would also cut at U+0085 and U+2028, which output may hold.
-    lines: list[Line] = []
-    for piece in data.split(b"\n"):
-        if piece.strip():
-            cut = len(piece) > MAX_LINE_BYTES
-            lines.append(Line(data=piece[:MAX_LINE_BYTES], offset=offset, cut=cut))
-        offset += len(piece) + 1
-    return tuple(lines)
-
-
-def _open_regular(path: str) -> tuple[int, os.stat_result] | None:
-    """Open a regular file for reading; None for what is absent, unreadable or something else."""
-    try:
-        # O_NONBLOCK: opening a FIFO must not wait for a writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return None
-    status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode):
-        return descriptor, status
-    os.close(descriptor)
-    return None
-
-
-def _probe(descriptor: int, position: int) -> bytes:
-    """Hash the bytes by which a file is known again; empty for a file of which nothing was read."""
-    if position == 0:
-        return b""
-    near = min(_PROBE_BYTES, position)
-    digest = hashlib.blake2b(os.pread(descriptor, near, 0), digest_size=16)
-    digest.update(os.pread(descriptor, near, position - near))
-    return digest.digest()
-
-
-def _mtime(status: os.stat_result, now: datetime) -> datetime:
-    """Say when a file was last written, but never later than now."""
-    return min(now, datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC))
+        `stored`: the marks that an earlier process left. Where the path's file is still in its
+        place, nothing was renamed.
+        """
+        reader = self._current.get(path)
+        known = stored.get(reader.mark.key) if reader is not None else None
+        is_in_place = known is not None and known.path == path and not known.over
+        if is_in_place or not self._patterns.matching(path):
+            return
+        for descriptor, status in rotated(path):
+            key = status.st_dev, status.st_ino
+            if written_at(status, now) <= self._looks[path] or self._is_read(key):
+                os.close(descriptor)
+                continue
+            with suppress(OSError):  # of a file that is over, and would be read once more
+                self._leaving[key] = self._reader(path, descriptor, status, now)

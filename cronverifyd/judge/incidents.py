@@ -1,42 +1,78 @@
-"""Incidents: at most one open a job, from its first bad slot until it heals."""
+"""Incidents: at most one open a job, from its first bad slots until it heals.
+
+`recent`, in all of this module: the job's newest slots that count, newest first. Pending and
+unknown ones and those in maintenance do not; they neither break a row nor count in it.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cronverifyd.model import AlertKind, Incident, Verdict
+from cronverifyd.model import AlertKind, Incident
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from cronverifyd.model import JudgedSlot
+    from cronverifyd.model import Job, JudgedSlot
 
-_CLOCKS_DIFFER = timedelta(seconds=60)
+_MORE = 32
+"""A row of bad slots that was found late may be as much longer than what has to be looked at."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """What becomes of an incident. `joined`: the slots that belong to it from now on."""
+
+    incident: Incident
+    tells: AlertKind | None = None
+    joined: tuple[JudgedSlot, ...] = ()
+
+
+def counts(judged: JudgedSlot) -> bool:
+    """Say whether a slot counts in a row of good or bad ones."""
+    verdict = judged.judgment.verdict
+    return (verdict.good or verdict.bad) and not judged.quiet
+
+
+def matters(incident: Incident | None, judged: JudgedSlot) -> bool:
+    """Say whether a slot's verdict can do anything to its job's open incident (None: none is)."""
+    if not counts(judged):
+        return False
+    return incident is not None if judged.judgment.verdict.good else judged.incident is None
+
+
+def needed(job: Job) -> int:
+    """Say how many of the recent slots `step` has to be given."""
+    return max(job.tolerate, job.recover_after) + _MORE
 
 
 def step(
-    incident: Incident | None, before: Verdict | None, judged: JudgedSlot, now: datetime
-) -> tuple[Incident | None, AlertKind | None]:
-    """Say what a slot's new verdict does to the job's open incident, and what has to be told.
+    incident: Incident | None,
+    judged: JudgedSlot,
+    recent: Sequence[JudgedSlot],
+    job: Job,
+    now: datetime,
+) -> Change | None:
+    """Say what a slot's verdict does to its job's open incident; None: nothing.
 
-    `incident`: the open one, or None. `before`: the slot's verdict until now, None for a new slot.
-    A bad slot opens an incident or joins it; one that was bad before has done so, and was told.
-    A good slot closes it unless a newer one is bad; a pending one changes nothing.
+    A bad slot opens one when more than `tolerate` in a row are bad, or joins it; a slot that has
+    done so does nothing more. A good one closes it when `recover_after` in a row are good since the
+    newest bad one, or at once when it is itself that newest bad one, made good.
     """
-    verdict = judged.judgment.verdict
-    if verdict.bad:
-        if before is not None and before.bad:
-            return incident, None
-        if incident is None:
-            return _opened(judged, now), AlertKind.OPENED
-        return _joined(incident, judged.slot.at), None
-    if incident is None or not verdict.good or _outweighs(incident, judged.slot.at, now):
-        return incident, None
-    return closed(incident, "healed", now), AlertKind.RECOVERED if incident.announced else None
+    if not matters(incident, judged):
+        return None
+    if incident is not None and judged.judgment.verdict.good:
+        return _healed(incident, judged, recent, job, now)
+    if incident is not None:
+        return Change(incident=_joined(incident, [judged]), joined=(judged,))
+    row = _bad_row(judged, recent)
+    if len(row) <= job.tolerate:
+        return None
+    return Change(incident=_opened(row, now), tells=AlertKind.OPENED, joined=tuple(row))
 
 
 def closed(incident: Incident, reason: str, now: datetime) -> Incident:
@@ -44,38 +80,52 @@ def closed(incident: Incident, reason: str, now: datetime) -> Incident:
     return replace(incident, closed_at=now, close_reason=reason)
 
 
-def _opened(judged: JudgedSlot, now: datetime) -> Incident:
-    job, at = judged.slot.job, judged.slot.at
+def _healed(
+    incident: Incident, judged: JudgedSlot, recent: Sequence[JudgedSlot], job: Job, now: datetime
+) -> Change | None:
+    good = sum(s.slot.at > incident.last_bad_slot and s.judgment.verdict.good for s in recent)
+    if judged.slot.at != incident.last_bad_slot and good < job.recover_after:
+        return None
+    tells = AlertKind.RECOVERED if incident.announced else None
+    return Change(incident=closed(incident, "healed", now), tells=tells)
+
+
+def _bad_row(judged: JudgedSlot, recent: Sequence[JudgedSlot]) -> list[JudgedSlot]:
+    """Find the bad slots in a row among which a bad slot is, oldest first."""
+    row: list[JudgedSlot] = []
+    for each in recent:
+        if each.judgment.verdict.bad and each.incident is None:
+            row.append(each)
+        elif each.slot.at > judged.slot.at:
+            row.clear()
+        else:
+            break
+    return row[::-1] or [judged]
+
+
+def _opened(row: Sequence[JudgedSlot], now: datetime) -> Incident:
+    job, first = row[0].slot.job, row[0].slot.at
     return Incident(
-        id=_short_id(job, at, now),
+        id=short_id(job, first, now),
         job=job,
         opened_at=now,
-        first_slot=at,
-        last_bad_slot=at,
-        slots=1,
+        first_slot=first,
+        last_bad_slot=row[-1].slot.at,
+        slots=len(row),
     )
 
 
-def _outweighs(incident: Incident, at: datetime, now: datetime) -> bool:
-    """Say whether a bad slot newer than `at` keeps an incident open.
-
-    A slot of the future does not: a line with a wrong clock would keep it open until then.
-    """
-    return at < incident.last_bad_slot <= now + _CLOCKS_DIFFER
-
-
-def _joined(incident: Incident, at: datetime) -> Incident:
-    """Add a bad slot. A late start makes a missed slot pending; it counts once all the same."""
-    counted = at in {incident.first_slot, incident.last_bad_slot}
+def _joined(incident: Incident, joined: Sequence[JudgedSlot]) -> Incident:
+    instants = [judged.slot.at for judged in joined]
     return replace(
         incident,
-        first_slot=min(incident.first_slot, at),
-        last_bad_slot=max(incident.last_bad_slot, at),
-        slots=incident.slots + (0 if counted else 1),
+        first_slot=min(incident.first_slot, *instants),
+        last_bad_slot=max(incident.last_bad_slot, *instants),
+        slots=incident.slots + len(joined),
     )
 
 
-def _short_id(job: str, slot: datetime, now: datetime) -> str:
+def short_id(job: str, slot: datetime, now: datetime) -> str:
     """Make an id that a person can type: eight characters, the same for the same opening."""
     text = f"{job}\0{slot.isoformat()}\0{now.isoformat()}"
     digest = hashlib.blake2b(text.encode(), digest_size=5).digest()

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from cronverifyd.model import Event, EventKind, Run, Slot
+from cronverifyd.judge.maintenance import window_at
+from cronverifyd.model import Event, EventKind, MaintenanceMode, Run, Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Mapping
 
     from cronverifyd.judge.schedule import Schedule
     from cronverifyd.model import Job
@@ -31,6 +32,9 @@ _OF_AN_END = (
 )
 """What a later end of the same run says anew, and an earlier one no longer."""
 
+CLOCKS_DIFFER = timedelta(seconds=60)
+"""So much later than it was read may a line say that it was written."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
@@ -44,11 +48,28 @@ def join(run: Run | None, event: Event, *, run_id: str, written: Window) -> Run:
     """Add one event to a run; `run` None begins one.
 
     Lines may come twice or in either order: a start never reopens a run that has ended, and of two
-    ends the later one counts.
+    ends the later one counts. What a line says of a time after it was read is not believed.
     """
+    event = _believable(event, written.latest + CLOCKS_DIFFER)
     if event.kind is EventKind.START:
         return _with_start(run or Run(run=run_id, job=event.job), event, written)
     return _with_finish(run or Run(run=run_id, job=event.job), event, written)
+
+
+def _believable(event: Event, latest: datetime) -> Event:
+    """Drop the instants that lie in the future: the writer's clock was wrong, or is set since."""
+    if all(at is None or at <= latest for at in (event.at, event.started_at, event.slot)):
+        return event
+    return replace(
+        event,
+        at=_not_after(event.at, latest),
+        started_at=_not_after(event.started_at, latest),
+        slot=_not_after(event.slot, latest),
+    )
+
+
+def _not_after(instant: datetime | None, latest: datetime) -> datetime | None:
+    return instant if instant is None or instant <= latest else None
 
 
 def _with_start(run: Run, event: Event, written: Window) -> Run:
@@ -66,7 +87,7 @@ def _with_finish(run: Run, event: Event, written: Window) -> Run:
     if run.ended_at is not None and _is_old(run, event, ended_at):
         return run
     known = {n: v for n, v in _said(run).items() if run.ended_at is None or n not in _OF_AN_END}
-    known = dict.fromkeys(_OF_AN_END) | known | _said(event)
+    known = dict.fromkeys((*_OF_AN_END, "lost_at", "loss")) | known | _said(event)
     known.update(
         started_at=run.started_at or event.started_at,
         ended_at=ended_at,
@@ -107,24 +128,40 @@ def start_of(run: Run) -> datetime:
     return run.ended_at - timedelta(seconds=run.duration_s or 0.0)
 
 
-def slot_of(
-    run: Run, job: Job, schedule: Schedule, *, owed_since: datetime, taken: Container[datetime]
-) -> Slot:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calendar:
+    """When a job was due, and since when it is owed.
+
+    `taken`: the slots of which an end is known already. `boots`: when this host was booted, by the
+    kernel's id, as far as that was seen; of use to `@reboot` jobs only.
+    """
+
+    schedule: Schedule
+    owed_since: datetime
+    taken: Container[datetime] = ()
+    boots: Mapping[str, datetime] | None = None
+
+
+def slot_of(run: Run, job: Job, calendar: Calendar) -> Slot:
     """Find the slot that a run belongs to.
 
-    1. The slot that its writer named.
+    1. The slot that its writer named; of an `@reboot` job, the boot in which it ran.
     2. The latest slot of the named day that is not after its start.
     3. The latest slot not after its start, or only so much after it as clocks may differ
        (`early_start`). A run whose lines bear no time gets the benefit of the interval in which
-       they were written: the first slot that it may have served in time and that is not in
-       `taken`, those of which an end is known already.
+       they were written: the first slot that it may have served in time and that is not taken.
 
     Where the job did not owe that slot, the run is judged by itself, at its start.
     """
-    at = _slot_at(run, job, schedule, taken)
-    if at <= owed_since:
+    at = _slot_at(run, job, calendar)
+    if at is None or at <= calendar.owed_since or skips(job, at):
         return make_slot(job, _with_offset(start_of(run), job.timezone), owed=False)
-    return make_slot(job, at)
+    return make_slot(job, at, starts=calendar.schedule.starts_at(at))
+
+
+def skips(job: Job, at: datetime) -> bool:
+    """Say whether maintenance makes a slot one that is not owed."""
+    return window_at(job, at, MaintenanceMode.SKIP) is not None
 
 
 def _with_offset(instant: datetime, zone: str) -> datetime:
@@ -133,23 +170,27 @@ def _with_offset(instant: datetime, zone: str) -> datetime:
     return local.replace(tzinfo=timezone(local.utcoffset() or timedelta()), fold=0)
 
 
-def make_slot(job: Job, at: datetime, *, owed: bool = True) -> Slot:
+def make_slot(job: Job, at: datetime, *, owed: bool = True, starts: int = 1) -> Slot:
     """Build a job's slot with its deadline: slot + max_duration + grace."""
     window = timedelta(seconds=job.max_duration_s + job.grace_s)
     # Through UTC: adding to a local time would be an hour off across a change of the clock.
     deadline = (at.astimezone(UTC) + window).astimezone(at.tzinfo)
-    return Slot(job=job.name, at=at, deadline=deadline, owed=owed)
+    return Slot(job=job.name, at=at, deadline=deadline, owed=owed, starts=starts)
 
 
-def _slot_at(run: Run, job: Job, schedule: Schedule, taken: Container[datetime]) -> datetime:
+def _slot_at(run: Run, job: Job, calendar: Calendar) -> datetime | None:
+    schedule = calendar.schedule
     if run.slot_hint is not None:
         return schedule.latest_at(run.slot_hint)
+    if run.boot is not None and calendar.boots is not None:
+        booted = calendar.boots.get(run.boot)
+        return None if booted is None else schedule.latest_at(booted)
     if run.run_date is not None and (named := _slot_of_day(run, schedule)) is not None:
         return named
     last = schedule.latest_at(start_of(run) + schedule.early_start)
-    if run.untimed_since is None or run.started_at is not None:
+    if last is None or run.untimed_since is None or run.started_at is not None:
         return last
-    return _first_wanting(run, job, schedule, taken, last)
+    return _first_wanting(run, job, calendar, last)
 
 
 def _slot_of_day(run: Run, schedule: Schedule) -> datetime | None:
@@ -159,18 +200,19 @@ def _slot_of_day(run: Run, schedule: Schedule) -> datetime | None:
     day_end = datetime.combine(run.run_date + timedelta(days=1), time(), zone)
     latest = min(start_of(run) + schedule.early_start, day_end - timedelta(microseconds=1))
     at = schedule.latest_at(latest)
-    return at if at.astimezone(zone).date() == run.run_date else None
+    return at if at is not None and at.astimezone(zone).date() == run.run_date else None
 
 
-def _first_wanting(
-    run: Run, job: Job, schedule: Schedule, taken: Container[datetime], last: datetime
-) -> datetime:
+def _first_wanting(run: Run, job: Job, calendar: Calendar, last: datetime) -> datetime:
     """Find the first slot up to `last` that a run without a time may have served in time."""
+    schedule = calendar.schedule
     earliest = run.untimed_since or start_of(run)
     began = earliest - timedelta(seconds=run.duration_s or 0.0)
     at = schedule.latest_at(began + schedule.early_start)
     for _ in range(_MOST_SLOTS_SEARCHED):
-        if at >= last or (at not in taken and make_slot(job, at).deadline > earliest):
-            return min(at, last)
+        if at is None or at >= last:
+            break
+        if at not in calendar.taken and make_slot(job, at).deadline > earliest:
+            return at
         at = schedule.next_after(at)
     return last

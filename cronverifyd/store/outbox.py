@@ -9,7 +9,7 @@ from zlib import crc32
 
 import msgspec
 
-from cronverifyd.model import Alert, AlertKind, AlertState, DeliveryResult, Notice
+from cronverifyd.model import Alert, AlertKind, AlertState, DeliveryResult, Notice, NoticeKind
 from cronverifyd.store.instants import from_us, to_us
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Outbox:
         at = to_us(message.created_at)
         row = (
             f"{message.id}.{channel}",
-            alert.incident if alert else None,
+            message.incident,
             alert.job if alert else None,
             message.kind,
             channel,
@@ -124,9 +124,9 @@ class Outbox:
     def channels_of(self, incident: str) -> tuple[str, ...]:
         """Name the channels that were or will be told of an incident's opening."""
         rows = self._db.execute(
-            "SELECT channel FROM outbox WHERE incident = ? AND kind = ? AND state <> ?"
+            "SELECT channel FROM outbox WHERE incident = ? AND kind IN (?, ?) AND state <> ?"
             " ORDER BY seq",
-            (incident, AlertKind.OPENED, AlertState.DEAD),
+            (incident, AlertKind.OPENED, NoticeKind.BLIND, AlertState.DEAD),
         )
         return tuple(row["channel"] for row in rows)
 
@@ -134,8 +134,14 @@ class Outbox:
         """Drop a waiting recovery whose opening the channel has refused."""
         self._db.execute(
             "UPDATE outbox SET state = ?, next_try_us = NULL"
-            " WHERE incident = ? AND channel = ? AND kind = ? AND next_try_us IS NOT NULL",
-            (AlertState.SUPERSEDED, incident, channel, AlertKind.RECOVERED),
+            " WHERE incident = ? AND channel = ? AND kind IN (?, ?) AND next_try_us IS NOT NULL",
+            (
+                AlertState.SUPERSEDED,
+                incident,
+                channel,
+                AlertKind.RECOVERED,
+                NoticeKind.SIGHTED,
+            ),
         )
 
     def next_tries(self) -> dict[str, datetime]:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from cronverifyd.errors import StateError
 from cronverifyd.model import AlertState, DeliveryRow, Verdict
-from cronverifyd.store.instants import from_us_or_none, to_us
+from cronverifyd.store.instants import from_us, from_us_or_none, to_us
 from cronverifyd.store.rows import (
     INCIDENT_LIST,
     RUN_LIST,
     SLOT_LIST,
+    finding_of,
+    hole_of,
     incident_of,
     run_of,
     slot_of,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from cronverifyd.model import Incident, JudgedSlot, Run, Tenure
+    from cronverifyd.model import Finding, Hole, Incident, JudgedSlot, Run, Tenure
 
 DATABASE = "cronverifyd.sqlite3"
 _BUSY_TIMEOUT_S = 5.0
@@ -104,6 +106,15 @@ class Reader:
         ).fetchone()
         return None if row is None else slot_of(row)
 
+    def slots_that_count(self, job: str, count: int) -> list[JudgedSlot]:
+        """Return a job's newest slots that are good or bad and not in maintenance, newest first."""
+        rows = self._db.execute(
+            f"SELECT {SLOT_LIST} FROM slot WHERE job = ? AND verdict NOT IN (?, ?) AND NOT quiet"
+            " ORDER BY slot_us DESC LIMIT ?",
+            (job, Verdict.PENDING, Verdict.UNKNOWN, count),
+        )
+        return [slot_of(row) for row in rows]
+
     def last_success(self, job: str) -> datetime | None:
         """Say when the run ended that made the job's newest good slot good."""
         row = self._db.execute(
@@ -166,6 +177,36 @@ class Reader:
             )
             for row in rows
         ]
+
+    def boots(self) -> dict[str, datetime]:
+        """Return the boots of this host that were seen: when each was, by the kernel's id."""
+        rows = self._db.execute("SELECT id, booted_us FROM boot ORDER BY booted_us")
+        return {row["id"]: from_us(row["booted_us"]) for row in rows}
+
+    def holes(self, since: datetime) -> list[Hole]:
+        """Return the holes that last, or have ended after `since`."""
+        rows = self._db.execute(
+            "SELECT path, since_us, until_us, reason FROM hole"
+            " WHERE until_us IS NULL OR until_us > ? ORDER BY since_us",
+            (to_us(since),),
+        )
+        return [hole_of(row) for row in rows]
+
+    def writers(self) -> dict[str, set[str]]:
+        """Return the paths of the files that each job's lines came from."""
+        found: dict[str, set[str]] = {}
+        for row in self._db.execute("SELECT job, path FROM writer"):
+            found.setdefault(row["job"], set()).add(row["path"])
+        return found
+
+    def findings(self, since: datetime, job: str | None = None) -> list[Finding]:
+        """Return what was found odd since an instant, of one job or of all, newest first."""
+        rows = self._db.execute(
+            "SELECT job, kind, run, at_us, text FROM finding"
+            " WHERE noted_us > ? AND (job = ? OR ? IS NULL) ORDER BY noted_us DESC",
+            (to_us(since), job, job),
+        )
+        return [finding_of(row) for row in rows]
 
     def rejected(self) -> int:
         """Count the lines that were not outcomes."""

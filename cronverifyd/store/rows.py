@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from cronverifyd.model import (
+    Artifact,
+    Finding,
+    FindingKind,
+    Hole,
     Incident,
     JudgedSlot,
     Judgment,
+    Loss,
     Run,
     Slot,
     Tenure,
@@ -54,6 +59,9 @@ RUN_COLUMNS = (
     "slot_hint_us",
     "run_date",
     "metrics",
+    "lost_us",
+    "loss",
+    "artifacts",
 )
 RUN_LIST = ", ".join(RUN_COLUMNS)
 
@@ -70,6 +78,9 @@ SLOT_COLUMNS = (
     "decided_us",
     "found_late",
     "triggered_by",
+    "starts",
+    "incident",
+    "quiet",
 )
 SLOT_LIST = ", ".join(SLOT_COLUMNS)
 
@@ -98,6 +109,9 @@ def run_row(run: Run, slot: datetime) -> tuple[Any, ...]:
         to_us_or_none(run.slot_hint),
         run.run_date.isoformat() if run.run_date else None,
         msgspec.json.encode(run.metrics).decode() if run.metrics else None,
+        to_us_or_none(run.lost_at),
+        run.loss,
+        None if run.artifacts is None else msgspec.json.encode(run.artifacts).decode(),
     )
 
 
@@ -111,7 +125,14 @@ def run_of(row: sqlite3.Row) -> Run:
         slot_hint=from_us_or_none(row["slot_hint_us"]),
         run_date=date.fromisoformat(row["run_date"]) if row["run_date"] else None,
         metrics=msgspec.json.decode(row["metrics"]) if row["metrics"] else None,
+        lost_at=from_us_or_none(row["lost_us"]),
+        loss=Loss(row["loss"]) if row["loss"] else None,
+        artifacts=_artifacts_of(row["artifacts"]),
     )
+
+
+def _artifacts_of(text: str | None) -> tuple[Artifact, ...] | None:
+    return None if text is None else msgspec.json.decode(text, type=tuple[Artifact, ...])
 
 
 def slot_row(judged: JudgedSlot) -> tuple[Any, ...]:
@@ -130,6 +151,9 @@ def slot_row(judged: JudgedSlot) -> tuple[Any, ...]:
         to_us(judged.decided_at),
         judged.found_late,
         judged.triggered_by,
+        slot.starts,
+        judged.incident,
+        judged.quiet,
     )
 
 
@@ -138,7 +162,13 @@ def slot_of(row: sqlite3.Row) -> JudgedSlot:
     at = datetime.fromisoformat(row["slot"])
     deadline = from_us(row["deadline_us"]).astimezone(at.tzinfo)
     return JudgedSlot(
-        slot=Slot(job=row["job"], at=at, deadline=deadline, owed=bool(row["owed"])),
+        slot=Slot(
+            job=row["job"],
+            at=at,
+            deadline=deadline,
+            owed=bool(row["owed"]),
+            starts=row["starts"],
+        ),
         judgment=Judgment(
             verdict=Verdict(row["verdict"]),
             reason=row["reason"],
@@ -148,6 +178,8 @@ def slot_of(row: sqlite3.Row) -> JudgedSlot:
         decided_at=from_us(row["decided_us"]),
         found_late=bool(row["found_late"]),
         triggered_by=TriggeredBy(row["triggered_by"]),
+        incident=row["incident"],
+        quiet=bool(row["quiet"]),
     )
 
 
@@ -190,4 +222,25 @@ def tenure_of(row: sqlite3.Row) -> Tenure:
         owed_since=from_us(row["owed_since_us"]),
         cursor=from_us(row["cursor_us"]),
         active=bool(row["active"]),
+    )
+
+
+def hole_of(row: sqlite3.Row) -> Hole:
+    """Read a hole."""
+    return Hole(
+        path=row["path"],
+        since=from_us(row["since_us"]),
+        until=from_us_or_none(row["until_us"]),
+        reason=row["reason"],
+    )
+
+
+def finding_of(row: sqlite3.Row) -> Finding:
+    """Read a finding."""
+    return Finding(
+        job=row["job"],
+        kind=FindingKind(row["kind"]),
+        run=row["run"],
+        at=from_us(row["at_us"]),
+        text=row["text"],
     )

@@ -188,7 +188,64 @@ _STEP_1 = (
     """,
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_STEP_1,)
+_STEP_2 = (
+    # A file that was renamed, read to its end and let go: nothing is lost when it goes.
+    "ALTER TABLE file ADD COLUMN over INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE run ADD COLUMN lost_us INTEGER",
+    "ALTER TABLE run ADD COLUMN loss TEXT",
+    "ALTER TABLE run ADD COLUMN artifacts TEXT",
+    "ALTER TABLE slot ADD COLUMN starts INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE slot ADD COLUMN incident TEXT",
+    "ALTER TABLE slot ADD COLUMN quiet INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX slot_unknown ON slot (job, slot_us) WHERE verdict = 'unknown'",
+    # The slots of all jobs at one instant that need nothing more: one look for 10,000 jobs.
+    "CREATE INDEX slot_settled ON slot (slot_us, job) WHERE verdict IN ('ok', 'late')",
+    # The runs whose process can be looked for.
+    """
+    CREATE INDEX run_alive ON run (boot)
+    WHERE ended_us IS NULL AND lost_us IS NULL AND pid IS NOT NULL
+    """,
+    "CREATE INDEX run_unmeasured ON run (run) WHERE artifacts = '[]'",
+    # The boots of this host that were seen.
+    "CREATE TABLE boot (id TEXT PRIMARY KEY, booted_us INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    # Which files each job's lines came from.
+    """
+    CREATE TABLE writer (
+        job TEXT NOT NULL,
+        path TEXT NOT NULL,
+        PRIMARY KEY (job, path)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE hole (
+        hole_id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL,
+        since_us INTEGER NOT NULL,
+        until_us INTEGER,
+        reason TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE UNIQUE INDEX hole_open ON hole (path) WHERE until_us IS NULL",
+    """
+    CREATE TABLE finding (
+        job TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        run TEXT NOT NULL,
+        at_us INTEGER NOT NULL,
+        noted_us INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        PRIMARY KEY (job, kind, run)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX finding_noted ON finding (noted_us)",
+    """
+    CREATE VIEW findings AS
+    SELECT job, kind, run, strftime('%Y-%m-%dT%H:%M:%fZ', at_us / 1e6, 'unixepoch') AS at, text
+    FROM finding
+    """,
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_STEP_1, _STEP_2)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

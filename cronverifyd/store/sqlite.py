@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cronverifyd.errors import StateError
 from cronverifyd.model import Mark, Verdict
-from cronverifyd.store.instants import from_us, to_us
+from cronverifyd.store.instants import from_us, from_us_or_none, to_us, to_us_or_none
 from cronverifyd.store.journal import Journal
 from cronverifyd.store.outbox import Outbox
 from cronverifyd.store.reader import DATABASE, Reader
@@ -34,11 +34,19 @@ from cronverifyd.store.rows import (
 from cronverifyd.store.schema import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
-    from cronverifyd.model import Incident, JudgedSlot, Run, Tenure
+    from cronverifyd.model import (
+        Finding,
+        FindingKind,
+        Hole,
+        Incident,
+        JudgedSlot,
+        Run,
+        Tenure,
+    )
 
 JOURNAL = "journal.jsonl"
 _KEEP_EXECUTIONS = timedelta(hours=1)
@@ -117,7 +125,7 @@ class Store(Reader):
     def marks(self) -> list[Mark]:
         """Return how far each file was read."""
         rows = self._db.execute(
-            "SELECT file_id, path, device, inode, position, probe, looked_us FROM file"
+            "SELECT file_id, path, device, inode, position, probe, looked_us, over FROM file"
         )
         return [
             Mark(
@@ -127,6 +135,7 @@ class Store(Reader):
                 position=row["position"],
                 probe=row["probe"],
                 looked_at=from_us(row["looked_us"]),
+                over=bool(row["over"]),
                 file_id=row["file_id"],
             )
             for row in rows
@@ -136,16 +145,30 @@ class Store(Reader):
         """Keep a mark; a file that is new gets its number, and takes the place of its inode."""
         if mark.file_id is not None:
             self._db.execute(
-                "UPDATE file SET path = ?, position = ?, probe = ?, looked_us = ?"
+                "UPDATE file SET path = ?, position = ?, probe = ?, looked_us = ?, over = ?"
                 " WHERE file_id = ?",
-                (mark.path, mark.position, mark.probe, to_us(mark.looked_at), mark.file_id),
+                (
+                    mark.path,
+                    mark.position,
+                    mark.probe,
+                    to_us(mark.looked_at),
+                    mark.over,
+                    mark.file_id,
+                ),
             )
             return mark
         self._db.execute("DELETE FROM file WHERE device = ? AND inode = ?", mark.key)
         cursor = self._db.execute(
-            "INSERT INTO file (path, device, inode, position, probe, looked_us)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (mark.path, *mark.key, mark.position, mark.probe, to_us(mark.looked_at)),
+            "INSERT INTO file (path, device, inode, position, probe, looked_us, over)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                mark.path,
+                *mark.key,
+                mark.position,
+                mark.probe,
+                to_us(mark.looked_at),
+                mark.over,
+            ),
         )
         return replace(mark, file_id=cursor.lastrowid)
 
@@ -161,6 +184,23 @@ class Store(Reader):
             (lines, file_id),
         ).fetchone()
         return bool(row["rejected"] == lines)
+
+    def save_writer(self, job: str, path: str) -> None:
+        """Keep which file a job's lines come from."""
+        self._db.execute("INSERT OR IGNORE INTO writer (job, path) VALUES (?, ?)", (job, path))
+
+    def save_hole(self, hole: Hole) -> None:
+        """Keep a hole; one that lasts takes the place of the one before of the same file."""
+        if hole.until is None:
+            self.drop_hole(hole.path)
+        self._db.execute(
+            "INSERT INTO hole (path, since_us, until_us, reason) VALUES (?, ?, ?, ?)",
+            (hole.path, to_us(hole.since), to_us_or_none(hole.until), hole.reason),
+        )
+
+    def drop_hole(self, path: str) -> None:
+        """Forget the hole of a file that can be read again: nothing of it was lost."""
+        self._db.execute("DELETE FROM hole WHERE path = ? AND until_us IS NULL", (path,))
 
     # ---- jobs -------------------------------------------------------------------------------
 
@@ -180,6 +220,11 @@ class Store(Reader):
             ),
         )
 
+    def move_cursors(self, cursors: Mapping[str, datetime]) -> None:
+        """Keep the new cursors of jobs."""
+        rows = [(to_us(cursor), job) for job, cursor in cursors.items()]
+        self._db.executemany("UPDATE job SET cursor_us = ? WHERE name = ?", rows)
+
     # ---- runs -------------------------------------------------------------------------------
 
     def run(self, job: str, run_id: str) -> tuple[Run, datetime] | None:
@@ -197,6 +242,58 @@ class Store(Reader):
             (job,),
         ).fetchone()
         return None if row is None else str(row["run"])
+
+    def alive_runs(self) -> list[tuple[Run, datetime]]:
+        """Return the open runs of which a process is known, and their slots."""
+        rows = self._db.execute(
+            f"SELECT {RUN_LIST} FROM run INDEXED BY run_alive"
+            " WHERE ended_us IS NULL AND lost_us IS NULL AND pid IS NOT NULL"
+        )
+        return [(run_of(row), from_us(row["slot_us"])) for row in rows]
+
+    def unmeasured_runs(self) -> list[tuple[Run, datetime]]:
+        """Return the runs whose artifacts are still to be measured, and their slots."""
+        rows = self._db.execute(f"SELECT {RUN_LIST} FROM run WHERE artifacts = '[]'")
+        return [(run_of(row), from_us(row["slot_us"])) for row in rows]
+
+    def measured_before(self, job: str, slot: datetime, count: int) -> list[Run]:
+        """Return the deciding runs of the job's newest good slots before one, if measured."""
+        rows = self._db.execute(
+            f"SELECT {', '.join(f'run.{c}' for c in RUN_COLUMNS)} FROM slot"
+            " JOIN run ON run.run = slot.run AND run.job = slot.job"
+            " WHERE slot.job = ? AND slot.slot_us < ? AND verdict IN (?, ?)"
+            " AND artifacts IS NOT NULL AND artifacts <> '[]'"
+            " ORDER BY slot.slot_us DESC LIMIT ?",
+            (job, to_us(slot), Verdict.OK, Verdict.LATE, count),
+        )
+        return [run_of(row) for row in rows]
+
+    def ended_since(self, job: str, instant: datetime) -> bool:
+        """Say whether a run of a slot after an instant has ended."""
+        row = self._db.execute(
+            "SELECT 1 FROM slot JOIN run ON run.job = slot.job AND run.slot_us = slot.slot_us"
+            " WHERE slot.job = ? AND slot.slot_us > ? AND ended_us IS NOT NULL LIMIT 1",
+            (job, to_us(instant)),
+        ).fetchone()
+        return row is not None
+
+    def open_runs(self, job: str) -> list[Run]:
+        """Return the runs of a job whose end may still come."""
+        rows = self._db.execute(
+            f"SELECT {RUN_LIST} FROM run WHERE job = ? AND ended_us IS NULL AND lost_us IS NULL",
+            (job,),
+        )
+        return [run_of(row) for row in rows]
+
+    def runs_between(self, job: str, first: datetime, last: datetime) -> list[Run]:
+        """Return the runs of the job's slots from `first` to `last`."""
+        rows = self._db.execute(
+            f"SELECT {', '.join(f'run.{c}' for c in RUN_COLUMNS)} FROM slot"
+            " JOIN run ON run.job = slot.job AND run.slot_us = slot.slot_us"
+            " WHERE slot.job = ? AND slot.slot_us BETWEEN ? AND ?",
+            (job, to_us(first), to_us(last)),
+        )
+        return [run_of(row) for row in rows]
 
     def save_run(self, run: Run, slot: datetime) -> None:
         """Keep a run and the slot that it belongs to."""
@@ -218,6 +315,24 @@ class Store(Reader):
         )
         return [slot_of(row) for row in rows]
 
+    def settled_at(self, at: datetime) -> set[str]:
+        """Name the jobs whose slot at an instant is good already."""
+        cursor = self._db.cursor()
+        cursor.row_factory = None  # plain tuples: there may be 10,000
+        cursor.execute(
+            "SELECT job FROM slot INDEXED BY slot_settled"
+            " WHERE slot_us = ? AND verdict IN ('ok', 'late')",
+            (to_us(at),),
+        )
+        return {name for (name,) in cursor}
+
+    def unknown_slots(self) -> list[JudgedSlot]:
+        """Return all slots of which nobody could see what became of them, oldest first."""
+        rows = self._db.execute(
+            f"SELECT {SLOT_LIST} FROM slot WHERE verdict = 'unknown' ORDER BY slot_us"
+        )
+        return [slot_of(row) for row in rows]
+
     def settle_slots(self, job: str) -> None:
         """Expect nothing more of a job's slots: those that are pending were never to be owed."""
         self._db.execute("DELETE FROM slot WHERE job = ? AND verdict = ?", (job, Verdict.PENDING))
@@ -236,6 +351,45 @@ class Store(Reader):
     def save_incident(self, incident: Incident) -> None:
         """Keep an incident."""
         self._db.execute(_SAVE_INCIDENT, incident_row(incident))
+
+    # ---- findings and boots -----------------------------------------------------------------
+
+    def add_finding(self, finding: Finding, now: datetime) -> bool:
+        """Keep a finding; False if it is known."""
+        cursor = self._db.execute(
+            "INSERT INTO finding (job, kind, run, at_us, noted_us, text) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            (
+                finding.job,
+                finding.kind,
+                finding.run,
+                to_us(finding.at),
+                to_us(now),
+                finding.text,
+            ),
+        )
+        return cursor.rowcount == 1
+
+    def has_finding(self, finding: Finding) -> bool:
+        """Say whether a finding is kept already."""
+        row = self._db.execute(
+            "SELECT 1 FROM finding WHERE job = ? AND kind = ? AND run = ?",
+            (finding.job, finding.kind, finding.run),
+        ).fetchone()
+        return row is not None
+
+    def last_finding(self, job: str, kind: FindingKind) -> datetime | None:
+        """Say when a finding of this kind was last noted of a job."""
+        row = self._db.execute(
+            "SELECT max(noted_us) FROM finding WHERE job = ? AND kind = ?", (job, kind)
+        ).fetchone()
+        return from_us_or_none(row[0])
+
+    def save_boot(self, boot: str, at: datetime) -> None:
+        """Keep a boot of this host."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO boot (id, booted_us) VALUES (?, ?)", (boot, to_us(at))
+        )
 
     # ---- executions -------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cronverifyd.judge.duration import format_duration
-from cronverifyd.model import Alert, AlertKind, Verdict
+from cronverifyd.model import Alert, AlertKind, NoticeKind, Verdict
 from cronverifyd.tell.instants import by_deadline, in_both_zones, in_utc, in_zone, zone_of
 from cronverifyd.tell.text import cut, last_lines, one_line, plain
 
@@ -23,7 +23,9 @@ _WORDS = {
     Verdict.MISSED: "did not run",
     Verdict.FAILED: "failed",
     Verdict.OVERRUN: "is taking too long",
+    Verdict.INTERRUPTED: "was interrupted",
     Verdict.UNMET: "ended, but not as expected",
+    Verdict.ARTIFACT: "ended, but what it made is not right",
 }
 
 
@@ -88,17 +90,18 @@ def _of_alert(alert: Alert) -> Story:
 
 def _of_notice(notice: Notice) -> Story:
     title, instance = one_line(notice.title, 140), one_line(notice.instance, 80)
+    incident = (f"incident {one_line(notice.incident, 40)}",) if notice.incident else ()
     return Story(
         title=title,
         sentence=f"{title} on {instance}",
-        good=False,
+        good=notice.kind is NoticeKind.SIGHTED,
         severity=notice.severity,
         facts=(),
         quote=cut(plain(notice.text).strip("\n"), QUOTE_CHARACTERS),
         course=_optional("Try", one_line(notice.remedy, 400)),
         command=None,
         runbook=None,
-        notes=(f"{instance}, {in_utc(notice.created_at)}", *_repeat(notice)),
+        notes=(f"{instance}, {in_utc(notice.created_at)}", *incident, *_repeat(notice)),
     )
 
 

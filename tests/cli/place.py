@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from cronverifyd.config.load import load
 from cronverifyd.daemon import build
+from cronverifyd.daemon.surveyor import survey
+from cronverifyd.engine.engine import Hands
 from cronverifyd.model import (
     Alert,
     Delivered,
@@ -74,9 +76,13 @@ class Place:
         self.append(*lines)
         now = when if isinstance(when, datetime) else at(when)
         handed = []
-        with build.engine(load(self.config), lambda *row: handed.append(row)) as (engine, _):
+        unmeasured = []
+        hands = Hands(send=lambda *row: handed.append(row), measure=unmeasured.append)
+        with build.engine(load(self.config), hands) as (engine, _):
             engine.begin(now)
             engine.handle(Look(triggered_by=TriggeredBy.FILE), now)
+            while unmeasured:
+                engine.handle(survey(unmeasured.pop(0)), now)
             while handed:
                 channel, row, message = handed.pop(0)
                 incident = message.incident if isinstance(message, Alert) else None

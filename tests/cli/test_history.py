@@ -14,6 +14,8 @@ SLOT = {
     "decided_at",
     "found_late",
     "triggered_by",
+    "starts",
+    "quiet",
     "runs",
 }
 RUN = {
@@ -34,6 +36,9 @@ RUN = {
     "user",
     "host",
     "command",
+    "lost_at",
+    "loss",
+    "artifacts",
 }
 PARIS = '[jobs.db-backup]\nschedule = "0 3 * * *"\ntimezone = "Europe/Paris"\n'
 
@@ -74,6 +79,8 @@ def test_the_document_has_these_keys_and_no_others(place, cli):
         "decided_at": "2024-05-15T03:11:00+00:00",
         "found_late": False,
         "triggered_by": "file",
+        "starts": 1,
+        "quiet": False,
     }
     assert run == {
         "run": "r1",
@@ -93,6 +100,9 @@ def test_the_document_has_these_keys_and_no_others(place, cli):
         "user": "postgres",
         "host": "web1",
         "command": "/usr/local/bin/backup",
+        "lost_at": None,
+        "loss": None,
+        "artifacts": [],
     }
 
 

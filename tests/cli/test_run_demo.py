@@ -9,6 +9,7 @@ STORIES = (
     "failing failed",
     "never-started did not run",
     "too-slow is taking too long",
+    "empty-report ended, but what it made is not right",
     "failing is well again",
 )
 
@@ -33,9 +34,10 @@ def test_the_demo_tells_its_stories_within_a_minute_and_ends_with_the_table(tmp_
     assert sorted(received) == sorted(STORIES)
     assert "no space left on /var/spool/invoices" in done.out
     table = done.out.partition("`cronverifyd status`")[2]
-    rows = dict(re.findall(r"^(\S+) +(ok|missed|failed|overrun)  ", table, re.MULTILINE))
+    rows = dict(re.findall(r"^(\S+) +(ok|missed|failed|overrun|artifact)  ", table, re.MULTILINE))
     assert (rows["good"], rows["failing"], rows["never-started"]) == ("ok", "ok", "missed")
     assert rows["too-slow"] in {"overrun", "missed"}
+    assert rows["empty-report"] == "artifact"
     assert done.lines[-1] == (
         "Slack heard of each job that was not well, once, and nothing of the good one."
     )

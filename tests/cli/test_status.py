@@ -36,6 +36,8 @@ def test_the_document_has_these_keys_and_no_others(place, cli):
         "healthy": True,
         "instance": "testhost",
         "unverified": [],
+        "cannot_see": None,
+        "findings": [],
         "rejected": 0,
         "undelivered": 0,
         "last_delivery": None,

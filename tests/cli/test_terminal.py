@@ -118,7 +118,23 @@ def test_why_and_check_fit_and_align_what_they_wrap(crowd, columns, command):
     assert 'ended with status "failed" (exit code 0) at' in words
 
 
-KINDS = {"", "slot", "verdict", "run", "output", "incident", "told", "last ok", "next"}
+KINDS = {
+    "row",
+    "quiet",
+    "host",
+    "artifact",
+    "hole",
+    "odd",
+    "",
+    "slot",
+    "verdict",
+    "run",
+    "output",
+    "incident",
+    "told",
+    "last ok",
+    "next",
+}
 
 
 COLOURED = [("status",), ("history", NAMES[1]), ("why", NAMES[1]), ("check",)]

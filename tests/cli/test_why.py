@@ -1,9 +1,12 @@
 """`why`: the evidence behind each verdict."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from cronverifyd.model import Delivery, DeliveryResult
-from tests.builders import finished, started
+from tests.builders import at, finished, started
 from tests.cli.place import BACKUP, instant, offset_of
 
 NEXT = "     next  Thu 2024-05-16 03:00:00 +0000, deadline Thu 2024-05-16 04:05:00 +0000"
@@ -107,7 +110,7 @@ def test_a_failure_is_told_with_all_that_is_known(place, cli):
     )
     done = cli("why", "db-backup", "--config", here.config, now="12:00")
 
-    id_ = cli("why", "db-backup", "--json", "--config", here.config).json["evidence"][4]["text"][:8]
+    id_ = cli("why", "db-backup", "--json", "--config", here.config).json["evidence"][5]["text"][:8]
     assert done.lines[1:] == [
         "     slot  due Wed 2024-05-15 03:00:00 +0000, deadline Wed 2024-05-15 04:05:00 +0000",
         "           schedule 0 3 * * * (UTC), max_duration 1 h, grace 5 min",
@@ -122,6 +125,7 @@ def test_a_failure_is_told_with_all_that_is_known(place, cli):
         "           metric rows = 7",
         "   output  dumping",
         "           no space left",
+        "      row  last 2 slots: 1 failed, 1 ok",
         f" incident  {id_}, opened Wed 2024-05-15 03:11:00 +0000, 1 bad slot, open for 8 h 49 min",
         "     told  opened to ops: sent Wed 2024-05-15 03:11:00 +0000",
         "  last ok  ended Tue 2024-05-14 03:30:00 +0000, 1 d 8 h ago",
@@ -142,7 +146,7 @@ def test_the_document_has_these_keys_and_no_others(place, cli):
     assert offset_of(document["slot"]) == "+09:00"
     assert all(piece.keys() == {"kind", "text"} for piece in document["evidence"])
     assert [piece["kind"] for piece in document["evidence"]] == [
-        *("slot", "verdict", "run", "incident", "told", "last ok", "next"),
+        *("slot", "verdict", "run", "row", "incident", "told", "last ok", "next"),
     ]
     (run,), (alert,) = document["runs"], document["alerts"]
     history = cli("history", "db-backup", "--json", "--config", here.config).json
@@ -225,3 +229,55 @@ def test_a_disabled_job_can_still_be_asked_about(place, cli):
     assert done.code == 0
     assert "     next  none: the job is disabled" in done.lines
     assert ", disabled Wed 2024-05-15 11:00:00 +0000" in done.out
+
+
+# ---- what the host says, what was made, what nobody saw ------------------------------------------
+
+
+def evidence(cli, here, kind):
+    document = cli("why", "db-backup", "--json", "--config", here.config, now="12:00").json
+    return [piece for piece in document["evidence"] if piece["kind"] == kind]
+
+
+def test_of_a_run_that_is_under_way_it_says_whether_its_process_lives(place, cli):
+    here = place(BACKUP)
+    here.look("2024-05-14T12:00:00+00:00")
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    stat = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    facts = {"boot": boot, "host": os.uname().nodename, "pid": os.getpid()}
+    here.look("03:01", started("03:00", pid_start=int(stat[19]), **facts))
+    (alive,) = evidence(cli, here, "host")
+    assert alive["text"] == f"process {os.getpid()} is running"
+
+    here.look("03:02", started("03:00", "r2", pid_start=1, **facts))
+    texts = [piece["text"] for piece in evidence(cli, here, "host")]
+    assert any(text.startswith(f"process {os.getpid()} is gone") for text in texts)
+
+
+def test_an_artifact_is_shown_with_what_was_found(place, cli, tmp_path):
+    dump = tmp_path / "dump.gz"
+    dump.write_bytes(b"")
+    here = place(f'{BACKUP}[[jobs.db-backup.artifact]]\npath = "{dump}"\n')
+    here.look("2024-05-14T12:00:00+00:00")
+    os.utime(dump, (at("03:05").timestamp(),) * 2)
+    here.look("03:11", started("03:00"), finished("03:10"))
+    (made,) = evidence(cli, here, "artifact")
+    assert made["holds"] is False
+    assert made["text"] == (
+        f"{dump} is empty (0 bytes, last written Wed 2024-05-15 03:05:00 +0000)"
+    )
+
+
+def test_a_hole_and_a_finding_are_shown(place, cli):
+    here = place(BACKUP)
+    here.look("2024-05-14T12:00:00+00:00")
+    here.look("02:30", finished("2024-05-14T12:30:00+00:00", run_id="r0"))
+    os.truncate(here.outcomes, 0)
+    here.look("03:01")
+    here.look("04:06")
+    (hole,) = evidence(cli, here, "hole")
+    assert "was truncated from" in hole["text"]
+    good = [finished(f"04:5{n}", run_id=f"r{n}", started_at=f"04:5{n}") for n in (8, 9)]
+    here.look("05:00", *good)
+    (odd,) = evidence(cli, here, "odd")
+    assert odd["text"].startswith("off_schedule Wed 2024-05-15 04:59:00 +0000: a run that started")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cronverifyd.config.load import load
+from cronverifyd.config.schema import SCHEMA, Later, Listed
 from cronverifyd.model import Channel, Job, Severity
 
 SAMPLE = Path(__file__).parent.parent.parent / "config.toml"
@@ -130,6 +131,25 @@ def test_what_the_sample_has_in_comments_loads_too(write):
     assert set(config.jobs) == {"hello", "db-backup", "queue-worker"}
     assert set(config.channels) == {"console", "ops"}
     assert config.cueapi.transport == "webhook"
+    backup = config.jobs["db-backup"]
+    assert [window.duration_s for window in backup.maintenance] == [10_800]
+    assert [rule.min_size for rule in backup.artifacts] == [10_000_000]
+
+
+def test_the_sample_shows_every_key_that_a_job_can_have():
+    def keys_of(table):
+        for key, part in table.keys.items():
+            if not isinstance(part, Later):
+                yield key
+            if isinstance(part, Listed):
+                yield from keys_of(part.table)
+
+    sample = SAMPLE.read_text(encoding="utf-8")
+    assert [
+        key
+        for key in keys_of(SCHEMA.keys["jobs"].table)
+        if f"{key} = " not in sample and f".{key}]]" not in sample
+    ] == []
 
 
 @pytest.mark.parametrize(

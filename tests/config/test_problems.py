@@ -231,7 +231,7 @@ def test_a_runbook_must_be_a_web_page(problems, runbook):
         *(("daemon", key) for key in ["retention"]),
         *(("cueapi", key) for key in ["base_url", "webhook_url", "api_key"]),
         *(("alerts", key) for key in ["second", "remind", "gather"]),
-        *(("jobs.a", key) for key in ["tolerate", "recover_after", "user", "tags", "maintenance"]),
+        *(("jobs.a", key) for key in ["user", "tags"]),
     ],
 )
 def test_keys_of_later_versions_are_refused_by_name(problems, table, key):
@@ -242,15 +242,88 @@ def test_keys_of_later_versions_are_refused_by_name(problems, table, key):
     ]
 
 
-def test_artifacts_are_refused_by_name(problems):
-    text = JOB + '[[jobs.a.artifact]]\npath = "/x"\n'
-    assert problems(text) == ["config.toml:3: jobs.a.artifact: not yet supported"]
-
-
 def test_a_schedule_that_cannot_be_read_is_told_in_the_words_of_the_schedule(problems):
     (problem,) = problems('[jobs.a]\nschedule = "0 99 * * *"')
     assert problem.startswith("config.toml:2: jobs.a.schedule: ")
     assert '"99"' in problem
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        pytest.param('"0 0 30 2 *"', "never comes", id="30 February"),
+        pytest.param('"0 0 31 4,6 *"', "never comes", id="31 April and June"),
+        pytest.param('"* * *"', 'must have five fields, .* (got 3 in "* * *")', id="three fields"),
+        pytest.param('"61 * * * *"', 'cannot read the minute "61"', id="minute 61"),
+        pytest.param('"every -5m"', '(got "-5m")', id="a negative period"),
+        pytest.param('""', 'must be one line of printable text (got "")', id="nothing"),
+        pytest.param("06:00:00", "must be a text in quotes (got a date or time)", id="a time"),
+        pytest.param("2024-05-15", "must be a text in quotes (got a date or time)", id="a date"),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_one_problem_at_its_line(problems, schedule, words):
+    (problem,) = problems(f"[jobs.a]\n\nschedule = {schedule}")
+    assert problem.startswith("config.toml:3: jobs.a.schedule: ")
+    for part in words.split(" .* "):
+        assert part in problem
+
+
+@pytest.mark.parametrize(
+    ("assertion", "words"),
+    [
+        pytest.param(r"output =~ /(/", "column 12: the pattern cannot be read", id="a bracket"),
+        pytest.param(r"output =~ /(?=x)/", "column 12: (?= looks around", id="a look ahead"),
+        pytest.param("metric.rows >= 'many'", "column 16: \"'many'\" is not a number", id="a text"),
+        pytest.param("metric.rows >= nan", 'column 16: "nan" is not a number', id="NaN"),
+        pytest.param("duration > -5s", 'column 12: "-5s" is not a duration', id="a negative time"),
+    ],
+)
+def test_an_assertion_that_cannot_be_read_is_told_with_its_column(problems, assertion, words):
+    (problem,) = problems(JOB + f'expect = ["exit_code == 0", "{assertion}"]')
+    assert problem.startswith(f"config.toml:3: jobs.a.expect[1]: {words}")
+
+
+@pytest.mark.parametrize("key", ["max_duration", "grace", "start_within"])
+def test_a_negative_duration_is_one_problem_at_its_line(problems, key):
+    assert problems(f'{JOB}{key} = "-5m"') == [
+        f'config.toml:3: jobs.a.{key}: must be positive (got "-5m")'
+    ]
+
+
+@pytest.mark.parametrize(
+    "key", ["timezone", "max_duration", "grace", "start_within", "expected_status", "runbook"]
+)
+@pytest.mark.parametrize("value", ["2024-05-15", "01:00:00", "2024-05-15T01:00:00Z"])
+def test_a_date_or_time_is_no_text(problems, key, value):
+    assert problems(f"{JOB}{key} = {value}") == [
+        f"config.toml:3: jobs.a.{key}: must be a text in quotes (got a date or time)"
+    ]
+
+
+def test_a_date_is_no_list(problems):
+    assert problems(JOB + "expect = 2024-05-15") == [
+        "config.toml:3: jobs.a.expect: must be a list (got a date or time)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("zone", "near"),
+    [
+        pytest.param("Europe/Pariss", ' (did you mean "Europe/Paris"?)', id="a letter too many"),
+        pytest.param("berlin", ' (did you mean "Europe/Berlin"?)', id="the city only"),
+        pytest.param("Mars/Olympus", "", id="no such place"),
+    ],
+)
+def test_the_unknown_zone_of_a_job_is_one_problem_with_what_is_near(problems, zone, near):
+    assert problems(f'{JOB}timezone = "{zone}"') == [
+        f'config.toml:3: jobs.a.timezone: unknown time zone "{zone}"{near}'
+    ]
+
+
+def test_a_number_beyond_all_measure_is_shown_by_its_kind(problems):
+    assert problems(f"{JOB}grace = 0x{'f' * 5000}") == [
+        "config.toml:3: jobs.a.grace: must be a text in quotes (got a number)"
+    ]
 
 
 def test_a_folder_of_zones_is_no_zone(problems):

@@ -250,7 +250,7 @@ def test_a_run_whose_end_is_read_later_is_no_overrun(make, tmp_path, where):
     world.write(started("03:00", "r3"))
     end = finished("03:04", run_id="r3")
     if where == "beyond a block":
-        world.write(*[line("other", status="x", error="y" * 64_000)] * 17, end)
+        world.write(*[line("db-backup", status="x", error="y" * 64_000, at="02:00")] * 17, end)
     elif where == "elsewhere":
         world.write(end, path=tmp_path / "second.jsonl")
     else:
@@ -285,7 +285,8 @@ def test_a_start_that_comes_later_may_move_the_run_to_its_slot(make):
     world.look("01:10", finished("01:10", run_id="r0"))
     assert world.look("02:05", finished("02:05")) == []
     assert world.verdict("02:00") == "ok"
-    assert world.look("02:06", started("01:58")) == []
+    (odd,) = world.look("02:06", started("01:58"))
+    assert odd.id == "off_schedule-db-backup-r1"  # for r0 has served the slot of 01:00
     assert world.verdict("02:00") == "pending"
     (told,) = world.look("02:10")
     assert (told.verdict, told.slot) == (Verdict.MISSED, at("02:00"))
@@ -407,7 +408,10 @@ def test_a_new_job_owes_nothing_before_it_stood_there(make):
 
 
 def test_lines_of_unknown_jobs_are_kept_and_judged_by_nobody(world):
-    assert world.look("03:04", finished("03:04", "failed", job_name="other")) == []
+    (told,) = world.look("03:04", finished("03:04", "failed", job_name="other"))
+    assert (str(told.kind), str(told.severity)) == ("finding", "warning")
+    assert "other" in told.title
+    assert world.look("03:05", finished("03:05", "failed", "r2", job_name="other")) == []
     assert world.store.run("other", "r1")[0].status == "failed"
     assert world.rows("SELECT * FROM slot") == []
 
@@ -490,11 +494,20 @@ def test_the_same_configuration_changes_nothing(world):
 # ---- a wrong clock ------------------------------------------------------------------------------
 
 
-def test_a_failure_dated_in_the_future_does_not_keep_the_incident_open(world):
-    world.look("03:04", finished("2030-01-01T03:04:00", "failed"))
-    assert world.incident().last_bad_slot == at("2030-01-01T03:00:00")
+def test_a_line_dated_in_the_future_counts_from_when_it_was_read(world):
+    """The writer's clock was wrong, or was set since: nobody believes it about times to come."""
+    (told,) = world.look("03:04", finished("2030-01-01T03:04:00", "failed"))
+    assert told.slot == at("03:00")
+    assert "its line has no time" in told.reason
     world.look("03:05", finished("03:05", run_id="r2"))
     assert world.incident() is None
+    assert world.rows("SELECT slot_us FROM slot WHERE slot LIKE '2030%'") == []
+
+
+@pytest.mark.parametrize("ahead", ["03:05:00", "03:04:59"])
+def test_clocks_may_differ_by_a_minute(world, ahead):
+    world.look("03:04", finished(ahead))
+    assert world.store.run("db-backup", "r1")[0].ended_at == at(ahead)
 
 
 def test_a_clock_that_is_set_back_makes_no_verdict(world):

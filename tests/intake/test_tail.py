@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cronverifyd.intake.tail import BLOCK_BYTES, MAX_LINE_BYTES, QUIET, Tail
+from cronverifyd.intake.reader import BLOCK_BYTES, MAX_LINE_BYTES, QUIET
+from cronverifyd.intake.tail import Tail
 from tests.builders import at, minutes, seconds
-from tests.intake.reading import NOON, Reading, append, mtime
+from tests.intake.reading import NOON, Reading, append, mtime, rotate
 
 # ---- growth -------------------------------------------------------------------------------------
 
@@ -169,10 +170,6 @@ def test_two_overlong_lines_one_after_the_other(path, reading):
 
 
 # ---- rotation -----------------------------------------------------------------------------------
-
-
-def rotate(path, number=1):
-    return path.rename(path.with_name(f"{path.name}.{number}"))
 
 
 def test_a_renamed_file_is_read_to_its_end_and_the_new_one_from_its_beginning(path, reading):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cronverifyd.judge import expect
-from cronverifyd.judge.expect import ExpectError, evaluate, format_size, parse, parse_size
+from cronverifyd.judge.expect import ExpectError, evaluate, parse
+from cronverifyd.judge.subjects import OPERATORS, SUBJECTS, Quantity, subject_of
 from cronverifyd.model import Run
 from tests.builders import run
 
@@ -66,58 +66,6 @@ def test_an_assertion_is_a_subject_an_operator_and_a_value(text, subject, operat
 
 def test_the_same_text_is_read_once():
     assert parse("output =~ /only once/") is parse("output =~ /only once/")
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("0", 0),
-        ("7B", 7),
-        ("1kB", 1_000),
-        ("1KB", 1_000),
-        ("2MB", 2_000_000),
-        ("3GB", 3_000_000_000),
-        ("1TB", 1_000_000_000_000),
-        ("1KiB", 1_024),
-        ("1MiB", 1_048_576),
-        ("1GiB", 1_073_741_824),
-        ("1TiB", 1_099_511_627_776),
-        ("0.5kB", 500),
-    ],
-)
-def test_a_size_is_read_in_bytes(text, size):
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize(
-    "text", ["", "MB", "1.5", "10 MB", "-1", "10mb", "1M", "1e3", "1.MB", "10MB\n", "٣"]
-)
-def test_what_is_no_size_is_refused_with_an_example(text):
-    with pytest.raises(ValueError, match="must be a size such as"):
-        parse_size(text)
-
-
-@pytest.mark.parametrize(
-    ("size", "words"),
-    [
-        (0, "0 bytes"),
-        (1, "1 byte"),
-        (812, "812 bytes"),
-        (1_000, "1 kB"),
-        (1_024, "1 KiB"),
-        (16_384, "16 KiB"),
-        (16_383, "16 kB"),
-        (1_500_000, "1.5 MB"),
-        (999_999, "1 MB"),
-        (9_960_000, "10 MB"),
-        (523_000_001, "523 MB"),
-        (2_048_000, "2 MB"),
-        (3 * 1_024**3, "3 GiB"),
-        (5e15, "5000 TB"),
-    ],
-)
-def test_a_size_is_said_in_the_unit_that_fits(size, words):
-    assert format_size(size) == words
 
 
 # ---- what is refused, and where
@@ -853,8 +801,8 @@ def test_a_pattern_that_would_backtrack_for_ever_ends_soon(pattern):
     assert perf_counter() - begin < 3  # 0.4 s on a slow machine; backtracking takes years
 
 
-SUBJECTS = st.sampled_from([*expect._SUBJECTS, "metric.rows", "metric.", "nothing", ""])
-SIGNS = st.sampled_from([*expect._OPERATORS, "=", "is", ""])
+NAMES = st.sampled_from([*SUBJECTS, "metric.rows", "metric.", "nothing", ""])
+SIGNS = st.sampled_from([*OPERATORS, "=", "is", ""])
 VALUES = st.one_of(
     st.text(max_size=20),
     st.sampled_from(["30s", "10MB", "3", "-1.5", "1e308", "word", "'a b'", '"x"', "/x|^$/i"]),
@@ -863,8 +811,8 @@ VALUES = st.one_of(
 )
 ASSERTIONS = st.one_of(
     st.text(max_size=40),
-    st.builds("{} {} {}".format, SUBJECTS, SIGNS, VALUES),
-    st.builds("{}{}{}".format, SUBJECTS, SIGNS, VALUES),
+    st.builds("{} {} {}".format, NAMES, SIGNS, VALUES),
+    st.builds("{}{}{}".format, NAMES, SIGNS, VALUES),
 )
 SMALL = st.one_of(st.none(), st.floats(), st.integers(-(2**63), 2**63 - 1))
 WORDS = st.one_of(st.none(), st.text(st.characters(), max_size=30))
@@ -909,10 +857,10 @@ def test_any_text_is_read_or_refused_with_a_column_in_it(text):
 @st.composite
 def readable(draw):
     """Make assertions of which each can be read."""
-    subject = draw(st.sampled_from([*expect._SUBJECTS, "metric.rows"]))
-    kind = expect._subject(subject).kind
+    subject = draw(st.sampled_from([*SUBJECTS, "metric.rows"]))
+    kind = subject_of(subject).kind
     sign = draw(st.sampled_from(kind.operators))
-    if isinstance(kind, expect._Measure):
+    if isinstance(kind, Quantity):
         values = [kind.example, "0" + kind.example.lstrip("0123456789.")]
     elif sign in {"=~", "!~"}:
         values = ["/^a|b$/", "/./i", r"/\d*/", r"/\A\z/"]

@@ -2,48 +2,131 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cronverifyd.judge.incidents import closed, step
+from cronverifyd.judge.incidents import closed, counts, matters, needed, step
 from cronverifyd.model import AlertKind, Verdict
-from tests.builders import at, judged, seconds, slot
+from tests.builders import at, job, judged, seconds, slot
 
 DAY = timedelta(days=1)
 FIRST = slot("03:00").at
+BAD = [verdict for verdict in Verdict if verdict.bad]
+GOOD = [verdict for verdict in Verdict if verdict.good]
+NEITHER = [Verdict.PENDING, Verdict.UNKNOWN]
 
 
-def on(day, verdict):
+def on(day, verdict, **changed):
     """Build the judged slot of the n-th day."""
-    plain = judged("03:00", verdict)
-    moved = slot((FIRST + day * DAY).isoformat())
-    return judged("03:00", verdict, slot=moved, judgment=plain.judgment)
+    return judged("03:00", verdict, slot=slot((FIRST + day * DAY).isoformat()), **changed)
 
 
-def play(*verdicts, announced=True):
-    """Judge one slot after the other; give the incident and what was told."""
-    incident, told = None, []
-    for day, verdict in enumerate(verdicts):
-        now = FIRST + day * DAY + seconds(60)
-        found, kind = step(incident, None, on(day, verdict), now)
-        told.append(kind)
-        if found is not None and kind is AlertKind.OPENED and announced:
-            found = _announced(found)
-        incident = None if found is None or found.closed_at else found
-    return incident, told
+class Life:
+    """The slots of one job, and what the store would keep of them.
+
+    It applies what `step` says as the engine does: a slot that has joined an incident bears its id
+    whatever becomes of its verdict, and where an older slot turns out bad, the newest one is looked
+    at again if it is good.
+    """
+
+    def __init__(self, *, announces=True, **changed):
+        self.job = job(**changed)
+        self.announces = announces
+        self.slots = {}
+        self.incident = None
+        self.last = None
+        """The incident as it was when it was last changed, be it closed."""
+
+    def judge(self, day, verdict, *, quiet=False):
+        """Give a day's slot its verdict; return what people are told."""
+        before = self.slots.get(day)
+        known = before.incident if before else None
+        self.slots[day] = on(day, verdict, quiet=quiet, incident=known)
+        return list(self._follow_up(day))
+
+    def play(self, *verdicts):
+        """Judge one slot after the other; return what people are told of each."""
+        first = max(self.slots, default=-1) + 1
+        return [self.judge(day, verdict) for day, verdict in enumerate(verdicts, first)]
+
+    def _follow_up(self, day):
+        slot_of_day = self.slots[day]
+        if not matters(self.incident, slot_of_day):
+            return
+        change = step(self.incident, slot_of_day, self._recent(), self.job, self._now())
+        if change is None:
+            return
+        self._apply(change)
+        if change.tells is not None:
+            yield str(change.tells)
+        newest = self._recent()[0]
+        if slot_of_day.judgment.verdict.bad and newest.judgment.verdict.good:
+            yield from self._follow_up((newest.slot.at - FIRST) // DAY)
+
+    def _recent(self):
+        known = sorted(self.slots.values(), key=lambda each: each.slot.at, reverse=True)
+        return [each for each in known if counts(each)][: needed(self.job)]
+
+    def _now(self):
+        return FIRST + max(self.slots) * DAY + seconds(60)
+
+    def _apply(self, change):
+        for each in change.joined:
+            day = (each.slot.at - FIRST) // DAY
+            self.slots[day] = replace(self.slots[day], incident=change.incident.id)
+        told = change.tells is AlertKind.OPENED and self.announces
+        self.last = replace(change.incident, announced=True) if told else change.incident
+        self.incident = None if self.last.closed_at else self.last
 
 
-def _announced(incident):
-    return replace(incident, announced=True)
+# ---- what counts --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verdict", ["missed", "failed", "overrun"])
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_slot_counts_if_it_is_good_or_bad_and_not_in_maintenance(verdict):
+    assert counts(on(0, verdict)) is (verdict not in NEITHER)
+    assert not counts(on(0, verdict, quiet=True))
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_nothing_matters_to_a_job_that_is_well_but_a_bad_slot_that_is_new(verdict):
+    assert matters(None, on(0, verdict)) is verdict.bad
+    assert not matters(None, on(0, verdict, quiet=True))
+    assert not matters(None, on(0, verdict, incident="known"))
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_all_that_counts_matters_to_an_open_incident(verdict):
+    life = Life()
+    life.play("missed")
+    assert matters(life.incident, on(1, verdict)) is (verdict not in NEITHER)
+    assert matters(life.incident, on(1, verdict, incident=life.incident.id)) is verdict.good
+    assert not matters(life.incident, on(1, verdict, quiet=True))
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+@pytest.mark.parametrize("is_open", [False, True])
+def test_what_does_not_matter_changes_nothing(verdict, is_open):
+    life = Life()
+    life.play(*["missed"][:is_open])
+    for each in (on(1, verdict), on(1, verdict, quiet=True), on(1, verdict, incident="known")):
+        if not matters(life.incident, each):
+            assert step(life.incident, each, [each], life.job, at("05:00")) is None
+
+
+# ---- opening ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verdict", BAD)
 def test_a_bad_slot_opens_an_incident(verdict):
-    incident, kind = step(None, None, judged("03:00", verdict), at("04:05"))
-    assert kind is AlertKind.OPENED
-    assert incident is not None
+    bad = judged("03:00", verdict)
+    change = step(None, bad, [bad], job(), at("04:05"))
+    incident = change.incident
+    assert change.tells is AlertKind.OPENED
+    assert change.joined == (bad,)
     assert (incident.job, incident.opened_at) == ("db-backup", at("04:05"))
     assert (incident.first_slot, incident.last_bad_slot, incident.slots) == (
         at("03:00"),
@@ -53,15 +136,15 @@ def test_a_bad_slot_opens_an_incident(verdict):
     assert (incident.announced, incident.closed_at, incident.close_reason) == (False, None, None)
 
 
-@pytest.mark.parametrize("verdict", ["pending", "ok", "late"])
+@pytest.mark.parametrize("verdict", [*GOOD, *NEITHER])
 def test_any_other_slot_opens_none(verdict):
-    assert step(None, None, judged("03:00", verdict), at("04:05")) == (None, None)
+    assert Life().play(verdict) == [[]]
 
 
 def test_its_id_can_be_typed_and_tells_one_opening_from_another():
     def opened(text, now):
-        incident, _ = step(None, None, judged(text, "missed"), at(now))
-        return incident.id
+        bad = judged(text, "missed")
+        return step(None, bad, [bad], job(), at(now)).incident.id
 
     first = opened("03:00", "04:05")
     assert len(first) == 8
@@ -72,139 +155,448 @@ def test_its_id_can_be_typed_and_tells_one_opening_from_another():
 
 
 def test_a_second_bad_slot_joins_and_is_counted_but_not_told():
-    incident, told = play("missed", "failed", "overrun")
-    assert told == [AlertKind.OPENED, None, None]
-    assert (incident.slots, incident.first_slot, incident.last_bad_slot) == (
+    life = Life()
+    assert life.play("missed", "failed", "overrun") == [["opened"], [], []]
+    assert (life.incident.slots, life.incident.first_slot, life.incident.last_bad_slot) == (
         3,
         FIRST,
         FIRST + 2 * DAY,
     )
 
 
-def test_a_slot_whose_verdict_gets_worse_is_counted_once():
-    incident, _ = play("missed")
-    again, kind = step(incident, Verdict.MISSED, on(0, "failed"), at("05:00"))
-    assert (again, kind) == (incident, None)
-
-
-def test_a_slot_that_was_pending_again_in_between_is_counted_once():
-    incident, _ = play("missed")
-    waiting, _ = step(incident, Verdict.MISSED, on(0, "pending"), at("03:03"))
-    again, kind = step(waiting, Verdict.PENDING, on(0, "failed"), at("03:04"))
-    assert (again, kind) == (incident, None)
-
-
-def test_an_older_slot_that_turns_out_bad_is_the_first_one_then():
-    incident, _ = play("ok", "missed")
-    earlier, kind = step(incident, None, on(0, "missed"), at("05:00"))
-    assert kind is None
-    assert (earlier.slots, earlier.first_slot, earlier.last_bad_slot) == (2, FIRST, FIRST + DAY)
-
-
-def test_a_slot_that_was_bad_before_and_was_told_opens_no_second_incident():
-    assert step(None, Verdict.MISSED, on(0, "failed"), at("05:00")) == (None, None)
-
-
-def test_a_bad_slot_of_an_incident_that_is_over_does_not_join_the_next_one():
-    incident, _ = play("missed", "ok", "missed")
-    assert step(incident, Verdict.MISSED, on(0, "failed"), at("05:00")) == (incident, None)
-    assert incident.first_slot == FIRST + 2 * DAY
-
-
-@pytest.mark.parametrize("verdict", ["ok", "late"])
-def test_a_good_slot_closes_it(verdict):
-    incident, _ = play("missed")
-    healed, kind = step(incident, None, on(1, verdict), FIRST + DAY)
-    assert (healed.closed_at, healed.close_reason) == (FIRST + DAY, "healed")
-    assert kind is AlertKind.RECOVERED
-
-
-def test_nobody_hears_of_a_recovery_who_did_not_hear_of_the_opening():
-    _, told = play("missed", "ok", announced=False)
-    assert told == [AlertKind.OPENED, None]
-
-
-def test_a_pending_slot_changes_nothing():
-    incident, told = play("missed", "pending")
-    assert incident is not None
-    assert told == [AlertKind.OPENED, None]
-
-
-def test_an_older_slot_that_is_made_good_does_not_close_it():
-    incident, _ = play("missed", "missed")
-    assert step(incident, Verdict.MISSED, on(0, "late"), FIRST + DAY + seconds(60)) == (
-        incident,
-        None,
-    )
-
-
-def test_the_newest_bad_slot_made_good_closes_it():
-    incident, _ = play("missed", "missed")
-    healed, kind = step(incident, Verdict.MISSED, on(1, "late"), FIRST + DAY + seconds(60))
-    assert healed.close_reason == "healed"
-    assert kind is AlertKind.RECOVERED
+# ---- each slot counts once ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("ahead_s", "stays"),
+    "story",
     [
-        pytest.param(60, True, id="two clocks that differ"),
-        pytest.param(61, False, id="a clock that was wrong"),
+        pytest.param(["failed"], id="worse"),
+        pytest.param(["pending", "failed"], id="pending in between"),
+        pytest.param(["unknown", "missed"], id="unknown in between"),
+        pytest.param(["pending", "unknown", "failed", "failed"], id="and again"),
     ],
 )
-def test_a_bad_slot_of_the_future_does_not_keep_it_open(ahead_s, stays):
-    incident, _ = step(None, None, on(1, "failed"), FIRST)
-    now = FIRST + DAY - seconds(ahead_s)
-    found, _ = step(incident, None, on(0, "ok"), now)
-    assert (found.closed_at is None) is stays
+@pytest.mark.parametrize("day", [0, 1, 2], ids=["the oldest", "in the middle", "the newest"])
+def test_a_slot_is_counted_once_whatever_becomes_of_it(day, story):
+    life = Life()
+    life.play("missed", "missed", "missed")
+    before = life.incident
+    assert [life.judge(day, verdict) for verdict in story] == [[]] * len(story)
+    assert life.incident == before
+
+
+def test_an_older_slot_that_turns_out_bad_is_the_first_one_then():
+    life = Life()
+    life.play("unknown", "missed")
+    assert life.judge(0, "missed") == []
+    assert (life.incident.slots, life.incident.first_slot, life.incident.last_bad_slot) == (
+        2,
+        FIRST,
+        FIRST + DAY,
+    )
+
+
+def test_a_slot_that_was_told_opens_no_second_incident():
+    life = Life()
+    life.play("missed", "ok")
+    assert life.judge(0, "failed") == []
+    assert life.incident is None
+
+
+def test_a_bad_slot_of_an_incident_that_is_over_does_not_join_the_next_one():
+    life = Life()
+    life.play("missed", "ok", "missed")
+    assert life.judge(0, "failed") == []
+    assert (life.incident.first_slot, life.incident.slots) == (FIRST + 2 * DAY, 1)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a slot bears the id of its incident for ever, be it good in between"
+)
+@pytest.mark.parametrize("again", BAD)
+def test_a_slot_that_was_told_to_be_good_and_is_bad_after_all_is_told_again(again):
+    """A run by hand made it good; then another end of that run is read, or it belongs elsewhere."""
+    life = Life()
+    assert life.play("missed") == [["opened"]]
+    assert life.judge(0, "late") == ["recovered"]
+    assert life.judge(0, again) == ["opened"]
+
+
+def test_an_older_slot_of_an_open_incident_that_is_good_and_bad_again_is_counted_once():
+    life = Life()
+    life.play("missed", "missed")
+    assert [life.judge(0, verdict) for verdict in ("late", "failed")] == [[], []]
+    assert life.incident.slots == 2
+
+
+# ---- healing ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verdict", GOOD)
+def test_a_good_slot_closes_it(verdict):
+    life = Life()
+    assert life.play("missed", verdict) == [["opened"], ["recovered"]]
+    assert (life.last.closed_at, life.last.close_reason) == (FIRST + DAY + seconds(60), "healed")
+
+
+def test_nobody_hears_of_a_recovery_who_did_not_hear_of_the_opening():
+    life = Life(announces=False)
+    assert life.play("missed", "ok") == [["opened"], []]
+    assert life.incident is None
+
+
+@pytest.mark.parametrize("verdict", NEITHER)
+def test_a_slot_that_is_neither_good_nor_bad_changes_nothing(verdict):
+    life = Life()
+    life.play("missed")
+    before = life.incident
+    assert life.play(verdict) == [[]]
+    assert life.incident == before
+
+
+def test_an_older_slot_that_is_made_good_does_not_close_it():
+    life = Life()
+    life.play("missed", "missed")
+    before = life.incident
+    assert life.judge(0, "late") == []
+    assert life.incident == before
+
+
+def test_nor_does_an_older_one_that_was_good_before_it_opened():
+    life = Life()
+    life.play("ok", "missed")
+    assert life.judge(0, "ok") == []
+    assert life.incident is not None
+
+
+def test_the_newest_bad_slot_made_good_closes_it():
+    life = Life()
+    life.play("missed", "missed")
+    assert life.judge(1, "late") == ["recovered"]
+    assert life.last.close_reason == "healed"
+
+
+def test_after_it_has_healed_the_next_bad_slot_opens_another():
+    life = Life()
+    assert life.play("missed", "ok", "missed") == [["opened"], ["recovered"], ["opened"]]
+    assert (life.incident.slots, life.incident.first_slot) == (1, FIRST + 2 * DAY)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a slot that a wrong clock left in the future outlives every good one"
+)
+def test_a_bad_slot_of_a_clock_that_was_wrong_does_not_keep_it_open():
+    """The host's clock was years ahead, so that slots were missed; then it was set right."""
+    wrong = on(2_000, "missed")
+    incident = step(None, wrong, [wrong], job(), wrong.slot.deadline).incident
+    good = on(0, "ok")
+    known = replace(wrong, incident=incident.id)
+    change = step(incident, good, [known, good], job(), FIRST + seconds(300))
+    assert change.incident.close_reason == "healed"
 
 
 def test_it_may_be_closed_for_another_reason():
-    incident, _ = play("missed")
-    assert closed(incident, "disabled", at("05:00")).close_reason == "disabled"
+    life = Life()
+    life.play("missed")
+    over = closed(life.incident, "disabled", at("05:00"))
+    assert (over.close_reason, over.closed_at) == ("disabled", at("05:00"))
+
+
+# ---- tolerate -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tolerate", [0, 1, 2, 3])
+def test_so_many_bad_slots_in_a_row_stay_silent_and_are_counted_when_it_opens(tolerate):
+    life = Life(tolerate=tolerate)
+    assert life.play(*["failed"] * tolerate) == [[]] * tolerate
+    assert life.incident is None
+    assert life.play("missed") == [["opened"]]
+    assert (life.incident.first_slot, life.incident.last_bad_slot, life.incident.slots) == (
+        FIRST,
+        FIRST + tolerate * DAY,
+        tolerate + 1,
+    )
+
+
+@pytest.mark.parametrize("tolerate", [1, 2, 3])
+def test_a_good_slot_breaks_the_row(tolerate):
+    life = Life(tolerate=tolerate)
+    assert life.play(*([*["failed"] * tolerate, "ok"] * 5)) == [[]] * (5 * (tolerate + 1))
+
+
+def test_once_it_is_open_every_bad_slot_joins():
+    life = Life(tolerate=2)
+    life.play("failed", "failed", "failed", "failed")
+    assert life.incident.slots == 4
+
+
+def test_after_it_has_healed_as_many_are_tolerated_again():
+    life = Life(tolerate=1)
+    assert life.play("failed", "failed", "ok", "failed", "failed") == [
+        [],
+        ["opened"],
+        ["recovered"],
+        [],
+        ["opened"],
+    ]
+    assert (life.incident.slots, life.incident.first_slot) == (2, FIRST + 3 * DAY)
+
+
+NEUTRAL = [
+    pytest.param("pending", False, id="pending"),
+    pytest.param("unknown", False, id="unknown"),
+    pytest.param("ok", True, id="good, in maintenance"),
+    pytest.param("failed", True, id="bad, in maintenance"),
+]
+
+
+@pytest.mark.parametrize(("verdict", "quiet"), NEUTRAL)
+def test_what_does_not_count_neither_breaks_a_row_of_bad_ones_nor_counts_in_it(verdict, quiet):
+    life = Life(tolerate=1)
+    assert life.judge(0, "failed") == []
+    assert life.judge(1, verdict, quiet=quiet) == []
+    assert life.judge(2, "failed") == ["opened"]
+    assert (life.incident.slots, life.incident.first_slot) == (2, FIRST)
+    assert life.slots[1].incident is None
+
+
+def test_a_slot_that_is_still_bad_when_its_maintenance_is_over_counts_then():
+    life = Life(tolerate=1)
+    life.judge(0, "failed")
+    assert life.judge(1, "failed", quiet=True) == []
+    assert life.judge(1, "failed") == ["opened"]
+    assert life.incident.slots == 2
+
+
+@pytest.mark.parametrize(
+    "order", list(permutations(range(3))), ids=lambda order: "".join(map(str, order))
+)
+def test_a_row_is_a_row_in_whatever_order_its_slots_were_found(order):
+    life = Life(tolerate=2)
+    assert [life.judge(day, "missed") for day in order] == [[], [], ["opened"]]
+    assert (life.incident.first_slot, life.incident.last_bad_slot, life.incident.slots) == (
+        FIRST,
+        FIRST + 2 * DAY,
+        3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        pytest.param("missed", ["opened"], id="bad: it closes the row"),
+        pytest.param("ok", [], id="good: it breaks the row"),
+        pytest.param("unknown", [], id="neither: the row is too short"),
+    ],
+)
+def test_an_older_slot_found_late_takes_its_place_in_the_row(found, told):
+    life = Life(tolerate=2)
+    life.play("failed", "unknown", "failed")
+    assert life.judge(1, found) == told
+    assert [each.incident is not None for each in life.slots.values()] == [bool(told)] * 3
+
+
+def test_slots_beyond_a_good_one_are_of_another_row():
+    life = Life(tolerate=1)
+    life.play("failed", "ok", "unknown", "failed", "ok")
+    assert life.judge(2, "missed") == ["opened", "recovered"]
+    assert [day for day, each in life.slots.items() if each.incident] == [2, 3]
+
+
+def test_a_row_that_belongs_to_an_incident_that_is_over_counts_in_no_other():
+    life = Life(tolerate=1)
+    life.play("failed", "failed")
+    assert life.judge(1, "late") == ["recovered"]
+    assert life.play("failed") == [[]]
+    assert life.play("failed") == [["opened"]]
+    assert (life.incident.slots, life.incident.first_slot) == (2, FIRST + 2 * DAY)
+
+
+# ---- recover_after ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recover_after", [1, 2, 3])
+def test_so_many_good_slots_in_a_row_close_it(recover_after):
+    life = Life(recover_after=recover_after)
+    life.play("missed")
+    silent = recover_after - 1
+    assert life.play(*["ok"] * recover_after) == [[]] * silent + [["recovered"]]
+
+
+def test_a_bad_one_in_between_begins_the_row_anew():
+    life = Life(recover_after=2)
+    assert life.play("missed", "ok", "missed", "ok", "ok") == [
+        ["opened"],
+        [],
+        [],
+        [],
+        ["recovered"],
+    ]
+    assert life.last.slots == 2
+
+
+@pytest.mark.parametrize(("verdict", "quiet"), NEUTRAL)
+def test_what_does_not_count_neither_breaks_a_row_of_good_ones_nor_counts_in_it(verdict, quiet):
+    life = Life(recover_after=2)
+    life.play("missed", "ok")
+    assert life.judge(2, verdict, quiet=quiet) == []
+    assert life.judge(3, "ok") == ["recovered"]
+
+
+def test_the_same_good_slot_judged_again_is_one():
+    life = Life(recover_after=2)
+    life.play("missed", "ok")
+    assert [life.judge(1, "ok") for _ in range(3)] == [[]] * 3
+    assert life.incident is not None
+
+
+@pytest.mark.parametrize("recover_after", [1, 2, 3])
+def test_its_newest_bad_slot_made_good_closes_it_at_once(recover_after):
+    life = Life(recover_after=recover_after)
+    life.play("missed", "failed")
+    assert life.judge(1, "late") == ["recovered"]
+
+
+def test_be_there_good_ones_after_it_or_not():
+    life = Life(recover_after=3)
+    life.play("missed", "ok")
+    assert life.judge(0, "late") == ["recovered"]
+
+
+def test_an_older_one_made_good_does_not():
+    life = Life(recover_after=2)
+    life.play("missed", "failed", "ok")
+    assert life.judge(0, "late") == []
+    assert life.play("ok") == [["recovered"]]
+
+
+def test_a_good_one_found_late_closes_the_row():
+    life = Life(recover_after=3)
+    life.play("missed", "ok", "unknown", "ok")
+    assert life.judge(2, "ok") == ["recovered"]
+
+
+# ---- long rows ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("tolerate", "recover_after"), [(0, 1), (3, 1), (0, 40), (40, 40)])
+def test_as_many_slots_are_needed_as_a_row_may_be_long(tolerate, recover_after):
+    assert needed(job(tolerate=tolerate, recover_after=recover_after)) > max(
+        tolerate, recover_after
+    )
+
+
+@pytest.mark.parametrize("order", ["oldest first", "newest first"])
+def test_a_row_of_any_length_is_counted_exactly(order):
+    days = range(100) if order == "oldest first" else range(99, -1, -1)
+    life = Life(tolerate=3)
+    told = [life.judge(day, "missed") for day in days]
+    assert told == [[], [], [], ["opened"], *[[]] * 96]
+    assert (life.incident.first_slot, life.incident.last_bad_slot, life.incident.slots) == (
+        FIRST,
+        FIRST + 99 * DAY,
+        100,
+    )
+
+
+def test_a_row_found_late_behind_many_good_ones_is_told():
+    life = Life()
+    life.play("unknown", *["ok"] * 50)
+    assert life.judge(0, "missed") == ["opened", "recovered"]
 
 
 # ---- the model ----------------------------------------------------------------------------------
 
-
-def model(history):
-    """Say what is open after slots were judged, each (day, verdict) as it came."""
-    verdicts, bad_days, told = {}, [], []
-    for day, verdict in history:
-        before, verdicts[day] = verdicts.get(day), verdict
-        if verdict.bad:
-            new = not (before and before.bad)
-            told.append("opened" if new and not bad_days else None)
-            bad_days += [day] if new else []
-        else:
-            heals = bad_days and verdict.good and day >= max(bad_days)
-            told.append("recovered" if heals else None)
-            bad_days = [] if heals else bad_days
-    return (min(bad_days), max(bad_days)) if bad_days else None, told
+DAYS = range(7)
+histories = st.lists(
+    st.tuples(st.sampled_from(DAYS), st.sampled_from(Verdict), st.booleans()), max_size=40
+)
+terms = st.tuples(st.integers(0, 3), st.integers(1, 3))
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from(Verdict)), max_size=25))
-def test_the_model_says_the_same(history):
-    incident, verdicts, told = None, {}, []
-    for day, verdict in history:
-        found, kind = step(incident, verdicts.get(day), on(day, verdict), FIRST + 5 * DAY)
-        verdicts[day] = verdict
-        told.append(kind)
-        incident = None if found is None or found.closed_at else _announced(found)
-    expected, expected_told = model(history)
-    assert told == expected_told
-    if expected is None:
-        assert incident is None
+def model(history, tolerate, recover_after):
+    """Say what is told of each change, and which days the open incident has in the end."""
+    good, bad, told_of, is_open, told = set(), set(), set(), set(), []
+    for day, verdict, quiet in history:
+        good -= {day}
+        bad -= {day}
+        if not quiet:
+            good |= {day} if verdict.good else set()
+            bad |= {day} if verdict.bad else set()
+        told.append([])
+        if day in bad - told_of:
+            row = {day} if is_open else _row(day, good | bad & told_of, bad - told_of)
+            if is_open or len(row) > tolerate:
+                told[-1] += [] if is_open else ["opened"]
+                told_of |= row
+                is_open |= row
+                day = max(good | bad)  # noqa: PLW2901 - the newest one is looked at again
+        if day in good and is_open:
+            after = {each for each in good if each > max(is_open)}
+            if day == max(is_open) or len(after) >= recover_after:
+                told[-1] += ["recovered"]
+                is_open = set()
+    return told, is_open
+
+
+def _row(day, breaks, bad):
+    """Name the bad days around one, up to the next that breaks the row."""
+    since = max((each for each in breaks if each < day), default=-1)
+    until = min((each for each in breaks if each > day), default=len(DAYS))
+    return {each for each in bad if since < each < until}
+
+
+def settled(history):
+    """Leave out what happens to slots that were good once: they stay good here."""
+    good = set()
+    for day, verdict, quiet in history:
+        if day not in good:
+            yield day, verdict, quiet
+        if verdict.good:
+            good.add(day)
+
+
+@settings(max_examples=1_000)
+@given(histories.map(settled).map(list), terms)
+def test_the_model_says_the_same(history, term):
+    tolerate, recover_after = term
+    life = Life(tolerate=tolerate, recover_after=recover_after)
+    told = [life.judge(day, verdict, quiet=quiet) for day, verdict, quiet in history]
+    expected, days = model(history, tolerate, recover_after)
+    assert told == expected
+    if not days:
+        assert life.incident is None
     else:
-        first, last = (FIRST + day * DAY for day in expected)
-        assert (incident.first_slot, incident.last_bad_slot) == (first, last)
-        assert 1 <= incident.slots <= len(history)
+        found = life.incident
+        assert (found.first_slot, found.last_bad_slot, found.slots) == (
+            FIRST + min(days) * DAY,
+            FIRST + max(days) * DAY,
+            len(days),
+        )
 
 
-@given(st.lists(st.sampled_from([Verdict.OK, Verdict.MISSED, Verdict.PENDING]), max_size=20))
-def test_slots_in_order_are_counted_exactly(verdicts):
-    incident, _ = play(*verdicts)
-    since_good = []
-    for verdict in verdicts:
-        since_good = [] if verdict.good else [*since_good, verdict]
-    assert (incident.slots if incident else 0) == sum(v.bad for v in since_good)
+@given(histories, terms)
+def test_what_an_incident_counts_is_the_slots_that_bear_its_id(history, term):
+    tolerate, recover_after = term
+    life = Life(tolerate=tolerate, recover_after=recover_after)
+    for day, verdict, quiet in history:
+        life.judge(day, verdict, quiet=quiet)
+        if life.last is not None:
+            mine = [each for each in life.slots.values() if each.incident == life.last.id]
+            assert life.last.slots == len(mine)
+
+
+@given(st.dictionaries(st.sampled_from(DAYS), st.sampled_from(BAD)), st.data())
+def test_bad_slots_make_the_same_incident_in_any_order(verdicts, data):
+    order = data.draw(st.permutations(sorted(verdicts)))
+    tolerate = data.draw(st.integers(0, 3))
+    life = Life(tolerate=tolerate)
+    told = [kind for day in order for kind in life.judge(day, verdicts[day])]
+    if len(verdicts) <= tolerate:
+        assert told == []
+    else:
+        assert told == ["opened"]
+        assert (life.incident.slots, life.incident.first_slot) == (
+            len(verdicts),
+            FIRST + min(verdicts) * DAY,
+        )

@@ -1,0 +1,141 @@
+"""What cannot be seen: holes in the outcome files, and the one incident that tells of them.
+
+Silence must never mean that nobody could look.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from cronverifyd.engine import messages
+from cronverifyd.judge.incidents import closed, short_id
+from cronverifyd.judge.runs import make_slot
+from cronverifyd.model import BLIND, Incident, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from cronverifyd.engine.calendars import Calendars
+    from cronverifyd.engine.scope import Scope
+    from cronverifyd.intake.tail import Tail
+    from cronverifyd.model import Hole, Job, Notice
+    from cronverifyd.store.sqlite import Store
+
+_REMEMBERED = timedelta(days=40)
+"""No slot's window is judged so long after it began, but for the first look after a long stop."""
+
+
+class Sight:
+    """The holes of one store, kept at hand.
+
+    What writes belongs into a transaction; after one that failed, `remember` brings what is at hand
+    back in line.
+    """
+
+    def __init__(self, scope: Scope, store: Store, tail: Tail, calendars: Calendars) -> None:
+        self._scope = scope
+        self._store = store
+        self._tail = tail
+        self._calendars = calendars
+        self._jobs = scope.watched()
+        self._holes: list[Hole] = []
+        self._writers: dict[str, set[str]] = {}
+        self._incident: Incident | None = None
+
+    def remember(self, now: datetime) -> None:
+        """Read from the store what has to be at hand."""
+        self._holes = self._store.holes(now - _REMEMBERED)
+        self._writers = self._store.writers()
+        self._incident = self._store.open_incidents().get(BLIND)
+
+    def wrote(self, job: str, path: str) -> None:
+        """Keep which file a job's lines come from."""
+        known = self._writers.setdefault(job, set())
+        if path not in known:
+            known.add(path)
+            self._store.save_writer(job, path)
+
+    def holes_of(self, job: str) -> list[Hole]:
+        """Give the holes that concern a job: those of its files; of all, if none is known."""
+        if not self._holes:
+            return []
+        known = self._writers.get(job)
+        return [hole for hole in self._holes if known is None or hole.path in known]
+
+    def has_changed(self) -> bool:
+        """Say whether the last look at the files saw something new, or an incident is open."""
+        lasting = {hole.path for hole in self._holes if hole.until is None}
+        news = self._tail.unreadable().keys() ^ lasting
+        return bool(news or self._tail.losses()) or self._incident is not None
+
+    def keep(self, now: datetime) -> bool:
+        """Keep what the last look saw; True if a file can be read again that could not."""
+        unreadable = self._tail.unreadable()
+        lasting = {hole.path: hole for hole in self._holes if hole.until is None}
+        fresh = [unreadable[path] for path in unreadable.keys() - lasting.keys()]
+        for hole in (*fresh, *self._tail.losses()):
+            self._add(hole, now)
+        healed = lasting.keys() - unreadable.keys()
+        for path in healed:
+            self._store.drop_hole(path)
+            self._store.note("readable", now, path=path)
+            self._holes = [h for h in self._holes if h.path != path or h.until is not None]
+        return bool(healed)
+
+    def settle(self, now: datetime) -> None:
+        """Close the incident when all that was to be seen is seen again."""
+        if self._incident is None or any(self._still_blind()):
+            return
+        notice = messages.sighted(self._scope, self._incident, now)
+        self._store.save_incident(closed(self._incident, "healed", now))
+        told = self._store.outbox.channels_of(self._incident.id)
+        self._tell(notice, [channel for channel in told if channel in self._scope.channels])
+        self._incident = None
+
+    def _add(self, hole: Hole, now: datetime) -> None:
+        self._store.save_hole(hole)
+        self._store.note("hole", now, hole=hole)
+        self._holes.append(hole)
+        jobs = sorted(name for name, job in self._jobs.items() if self._concerns(hole, job))
+        if not jobs or self._incident is not None:
+            self._tell_at_large(messages.lines_lost(self._scope, hole, jobs, now))
+            return
+        self._incident = Incident(
+            id=short_id(BLIND, hole.since, now),
+            job=BLIND,
+            opened_at=now,
+            first_slot=hole.since,
+            last_bad_slot=hole.since,
+            slots=0,
+            announced=True,
+        )
+        self._store.save_incident(self._incident)
+        self._tell_at_large(messages.blind(self._scope, self._incident, hole, jobs, now))
+
+    def _tell_at_large(self, notice: Notice) -> None:
+        self._tell(notice, self._scope.route(notice.severity))
+
+    def _tell(self, notice: Notice, channels: list[str]) -> None:
+        for channel in channels:
+            self._store.outbox.add(notice, channel)
+
+    def _still_blind(self) -> Iterator[bool]:
+        for name, job in self._jobs.items():
+            last = self._store.last_due(name)
+            yield last is not None and last.judgment.verdict is Verdict.UNKNOWN
+            yield any(self._concerns(hole, job) for hole in self.holes_of(name))
+
+    def _concerns(self, hole: Hole, job: Job) -> bool:
+        """Say whether the verdict of a job's slot can still turn on what a hole hides."""
+        if hole not in self.holes_of(job.name):
+            return False
+        if hole.until is None:
+            return True
+        at = self._calendars.schedule(job).latest_at(hole.until)
+        if at is None or at <= self._calendars.owed_since(job.name):
+            return False
+        judged = self._store.slot(job.name, at)
+        is_open = judged is None or judged.judgment.verdict is Verdict.PENDING
+        return is_open and make_slot(job, at).deadline > hole.since
