@@ -54,9 +54,10 @@ coverage: $(READY) ## tests with branch coverage
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 
-bench: $(READY) ## latency and the wrapper's cost, beside their floors
+bench: $(READY) ## latency, the wrapper's cost and the verdicts', beside their floors
 	@$(BIN)/python bench/latency.py
 	@$(BIN)/python bench/wrapper.py
+	@$(BIN)/python bench/verify.py
 
 wheel: $(READY) ## build the wheel into dist/
 	@rm -rf dist

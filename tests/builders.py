@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+from cronverifyd.judge.incidents import step
 from cronverifyd.judge.runs import make_slot
 from cronverifyd.model import (
     Event,
@@ -96,6 +97,12 @@ def judged(text, verdict, **changed):
         "triggered_by": TriggeredBy.FILE,
     }
     return JudgedSlot(**(given | changed))
+
+
+def incident(text, opened_at, verdict="missed"):
+    """Open the incident of a bad slot."""
+    bad = judged(text, verdict)
+    return step(None, bad, [bad], job(), at(opened_at)).incident
 
 
 def line(job_name="db-backup", **keys):

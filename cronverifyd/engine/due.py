@@ -7,7 +7,9 @@ times as long.
 
 from __future__ import annotations
 
-import heapq
+from collections import defaultdict
+from datetime import UTC, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from cronverifyd.store.sqlite import Store
 
+_STRIDE = timedelta(hours=1)
 _FEW = 2
 """For so few jobs it is not worth while to ask first: they are judged in any case."""
 
@@ -40,33 +43,30 @@ class Walk:
         """Say whether the upcoming slot is due."""
         return self.upcoming is not None and self.upcoming <= self._last
 
-    def step(self) -> None:
-        """Pass the upcoming slot."""
-        if self.upcoming is not None:
-            self.cursor = self.upcoming
+    def pass_until(self, instant: datetime) -> Iterator[datetime]:
+        """Pass the slots that are due and not after an instant."""
+        last = min(instant, self._last)
+        while (at := self.upcoming) is not None and at <= last:
+            self.cursor = at
             self.upcoming = next(self._slots, None)
+            yield at
 
 
-def by_instant(walks: Iterable[Walk]) -> Iterator[tuple[datetime, list[Walk]]]:
-    """Yield the instants at which something is due, in order, with the walks that are there.
+def by_instant(walks: Iterable[Walk]) -> Iterator[tuple[datetime, list[str]]]:
+    """Yield the instants at which something is due, in order, with the jobs that are due there.
 
-    They are passed when the next instant is asked for.
+    It goes on hour by hour, so that a month that nobody looked at is not in memory at once.
     """
-    # The counter keeps heapq from comparing two walks.
-    heap = [(walk.upcoming, count, walk) for count, walk in enumerate(walks) if walk.is_due]
-    heapq.heapify(heap)
-    while heap:
-        at = heap[0][0]
-        here: list[tuple[int, Walk]] = []
-        while heap and heap[0][0] == at:
-            _, count, walk = heapq.heappop(heap)
-            here.append((count, walk))
-        if at is not None:
-            yield at, [walk for _, walk in here]
-        for count, walk in here:
-            walk.step()
-            if walk.is_due:
-                heapq.heappush(heap, (walk.upcoming, count, walk))
+    going = [walk for walk in walks if walk.is_due]
+    while going:
+        first = min(walk.upcoming for walk in going if walk.upcoming is not None)
+        until = first.astimezone(UTC) + _STRIDE
+        due: dict[datetime, list[str]] = defaultdict(list)
+        for walk in going:
+            for at in walk.pass_until(until):
+                due[at].append(walk.job)
+        yield from sorted(due.items(), key=itemgetter(0))
+        going = [walk for walk in going if walk.is_due]
 
 
 def unsettled(store: Store, at: datetime, jobs: Collection[str]) -> list[str]:

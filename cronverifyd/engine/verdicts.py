@@ -67,10 +67,10 @@ class Verdicts:
                 walks.append(self._walk(job, now - wait - patience(job)))
             elif (judged := self._store.slot(job.name, moment.slot)) is not None:
                 self.judge(judged.slot, by, now, all_read=True)
-        for at, there in by_instant(walks):
-            for name in unsettled(self._store, at, [walk.job for walk in there]):
-                if not skips(self.jobs[name], at):
-                    self.judge(self._calendars.slot(self.jobs[name], at), by, now, all_read=True)
+        for at, names in by_instant(walks):
+            for job in (self.jobs[name] for name in unsettled(self._store, at, names)):
+                if not skips(job, at):
+                    self.judge(self._calendars.slot(job, at), by, now, all_read=True)
         self._calendars.move({walk.job: walk.cursor for walk in walks})
         for walk in walks:
             self._await(self.jobs[walk.job], walk.upcoming)

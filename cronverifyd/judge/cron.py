@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MINUTE = timedelta(minutes=1)
 _TICK = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
 _FIELDS = {
     "minute": "0-59",
     "hour": "0-23",
@@ -41,9 +42,12 @@ class Cron(WallSchedule):
 
     `wildcard`: the minute or the hour begins with a star. Such a job follows the wall clock, every
     other one runs once for each wall that its fields name (cron(8), "daylight saving time").
+    `days`: the expression of midnight on the days that match, for cronsim; None: every day.
     """
 
-    expression: str
+    hours: tuple[int, ...]
+    minutes: tuple[int, ...]
+    days: str | None
     wildcard: bool
 
     def starts_at(self, slot: datetime) -> int:
@@ -64,10 +68,30 @@ class Cron(WallSchedule):
         return self._shown(second) if again else None
 
     def _walls_after(self, wall: datetime) -> Iterator[datetime]:
-        return CronSim(self.expression, wall)
+        for day in self._days_from(_midnight(wall)):
+            for hour in self.hours:
+                if day > wall:
+                    for minute in self.minutes:
+                        yield day.replace(hour=hour, minute=minute)
+                elif hour >= wall.hour:
+                    at = (day.replace(hour=hour, minute=minute) for minute in self.minutes)
+                    yield from (match for match in at if match > wall)
 
     def _walls_back_from(self, wall: datetime) -> Iterator[datetime]:
-        return CronSim(self.expression, wall + _TICK, reverse=True)
+        today = _midnight(wall)
+        for day in self._days_back_from(today):
+            for hour in reversed(self.hours):
+                if day < today or hour <= wall.hour:
+                    at = (day.replace(hour=hour, minute=m) for m in reversed(self.minutes))
+                    yield from (match for match in at if match <= wall)
+
+    def _days_from(self, day: datetime) -> Iterator[datetime]:
+        return _count_days(day, _DAY) if self.days is None else CronSim(self.days, day - _TICK)
+
+    def _days_back_from(self, day: datetime) -> Iterator[datetime]:
+        if self.days is None:
+            return _count_days(day, -_DAY)
+        return CronSim(self.days, day + _TICK, reverse=True)
 
     def _instants(self, wall: datetime) -> tuple[datetime, ...]:
         """Say at which instants cron starts the job for a wall that matches.
@@ -134,17 +158,30 @@ def cron(text: str, expression: str, zone: ZoneInfo) -> Schedule:
     calendar = _calendar(expression)
     if calendar is None or next(calendar, None) is None:
         raise ScheduleError(f'"{text}" never comes: none of its months has such a day')
-    minute, hour = expression.split()[:2]
+    minute, hour, *days = expression.split()
     times = product(calendar.hours, calendar.minutes)
     schedule = Cron(
         text=text,
         timezone=zone.key,
         shortest_gap_s=shortest_gap_s(hour * 3_600 + minute * 60 for hour, minute in times),
         zone=zone,
-        expression=expression,
+        hours=tuple(sorted(calendar.hours)),
+        minutes=tuple(sorted(calendar.minutes)),
+        days=None if days == ["*", "*", "*"] else " ".join(("0", "0", *days)),
         wildcard=minute.startswith("*") or hour.startswith("*"),
     )
     return checked(schedule)
+
+
+def _count_days(day: datetime, step: timedelta) -> Iterator[datetime]:
+    """Walk from day to day, to the end of the calendar (OverflowError)."""
+    while True:
+        yield day
+        day += step
+
+
+def _midnight(wall: datetime) -> datetime:
+    return wall.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _calendar(expression: str) -> CronSim | None:

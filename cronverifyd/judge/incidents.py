@@ -47,7 +47,7 @@ def matters(incident: Incident | None, judged: JudgedSlot) -> bool:
 
 def needed(job: Job) -> int:
     """Say how many of the recent slots `step` has to be given."""
-    return max(job.tolerate, job.recover_after) + _MORE
+    return job.recover_after + (job.tolerate + _MORE if job.tolerate else 1)
 
 
 def step(

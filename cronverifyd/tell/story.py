@@ -90,7 +90,9 @@ def _of_alert(alert: Alert) -> Story:
 
 def _of_notice(notice: Notice) -> Story:
     title, instance = one_line(notice.title, 140), one_line(notice.instance, 80)
-    incident = (f"incident {one_line(notice.incident, 40)}",) if notice.incident else ()
+    where = (
+        f"incident {one_line(notice.incident, 40)} on {instance}" if notice.incident else instance
+    )
     return Story(
         title=title,
         sentence=f"{title} on {instance}",
@@ -101,7 +103,7 @@ def _of_notice(notice: Notice) -> Story:
         course=_optional("Try", one_line(notice.remedy, 400)),
         command=None,
         runbook=None,
-        notes=(f"{instance}, {in_utc(notice.created_at)}", *incident, *_repeat(notice)),
+        notes=(f"{where}, {in_utc(notice.created_at)}", *_repeat(notice)),
     )
 
 

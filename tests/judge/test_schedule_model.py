@@ -4,6 +4,7 @@ import json
 from bisect import bisect_right
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -176,3 +177,25 @@ def line_of(expression: str) -> Line:
         numbers = range(low, high + 1, step) if step else map(int, text.split(","))
         fields.append(Field(text, frozenset(numbers)))
     return Line(*fields)
+
+
+@settings(max_examples=150)
+@given(windows(), LINES, st.integers(0, COUNT))
+def test_walking_over_the_slots_is_finding_one_after_the_other(window, line, minutes):
+    zone, first = window
+    schedule = read_or_none(line, zone)
+    assume(schedule is not None)
+    start = first + minutes * MINUTE + timedelta(seconds=7)
+    walked = list(islice(schedule.slots_after(start), 40))
+    found, instant = [], start
+    while len(found) < 40 and (instant := schedule.next_after(instant)) is not None:
+        found.append(instant)
+    assert walked == found
+    assert [at.utcoffset() for at in walked] == [at.utcoffset() for at in found]
+
+
+def read_or_none(line: Line, zone: str) -> Schedule | None:
+    try:
+        return parse(line.text, zone)
+    except ScheduleError:
+        return None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cronverifyd.model import AlertKind, AlertState, Delivery, DeliveryResult
+from cronverifyd.model import AlertKind, AlertState, Delivery, DeliveryResult, NoticeKind
 from cronverifyd.store.outbox import GIVE_UP_AFTER
 from tests.builders import at, minutes, seconds
 from tests.tell.builders import alert, notice
@@ -17,6 +17,8 @@ REFUSED = Delivery(result=DeliveryResult.REFUSED, error="404 no_service")
 OPENED = alert(id="i1.opened", incident="i1", created_at=NOW)
 RECOVERED = alert(id="i1.recovered", incident="i1", kind=AlertKind.RECOVERED, created_at=NOW)
 NOTICE = notice(id="n1", created_at=NOW)
+BLIND = notice(id="i9.opened", incident="i9", kind=NoticeKind.BLIND, created_at=NOW)
+SIGHTED = notice(id="i9.recovered", incident="i9", kind=NoticeKind.SIGHTED, created_at=NOW)
 
 
 @pytest.fixture
@@ -221,6 +223,44 @@ def test_the_channels_of_an_incident_are_those_that_heard_or_will_hear_of_it(out
     outbox.take("mail", NOW)
     outbox.settle("i1.opened.mail", REFUSED, NOW)
     assert outbox.channels_of("i1") == ("ops", "pager")
+
+
+def test_a_notice_may_open_an_incident_too(outbox):
+    for channel in ("ops", "mail"):
+        outbox.add(BLIND, channel)
+    outbox.add(NOTICE, "pager")
+    outbox.take("mail", NOW)
+    outbox.settle("i9.opened.mail", REFUSED, NOW)
+    assert outbox.channels_of("i9") == ("ops",)
+    assert outbox.take("ops", NOW) == ("i9.opened.ops", BLIND)
+
+
+def test_a_notice_of_the_end_of_an_incident_whose_opening_was_refused_is_dropped(store, outbox):
+    for channel in ("ops", "mail"):
+        outbox.add(BLIND, channel)
+        outbox.add(SIGHTED, channel)
+    outbox.take("ops", NOW)
+    outbox.settle("i9.opened.ops", REFUSED, NOW)
+    outbox.supersede("i9", "ops")
+    assert row(store, "i9.recovered.ops")["state"] == AlertState.SUPERSEDED
+    assert row(store, "i9.recovered.mail")["state"] == AlertState.NEW
+    assert outbox.take("ops", NOW) is None
+
+
+def test_it_waits_for_its_opening(outbox):
+    outbox.add(BLIND, "ops")
+    outbox.add(SIGHTED, "ops")
+    outbox.take("ops", NOW)
+    outbox.settle("i9.opened.ops", replace(RETRY, retry_after_s=60.0), NOW)
+    assert outbox.take("ops", NOW) is None
+    assert outbox.take("ops", NOW + seconds(60)) == ("i9.opened.ops", BLIND)
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_a_notice_of_any_kind_comes_back_as_it_was(outbox, kind):
+    told = replace(NOTICE, kind=kind, incident="i9", may_repeat=True)
+    outbox.add(told, "ops")
+    assert outbox.take("ops", NOW) == ("n1.ops", told)
 
 
 def test_what_waits_for_a_channel_that_is_no_more_is_given_up(store, outbox):

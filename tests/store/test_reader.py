@@ -10,12 +10,14 @@ from dataclasses import replace
 import pytest
 
 from cronverifyd.errors import StateError
-from cronverifyd.judge.incidents import closed, step
+from cronverifyd.judge.incidents import closed
 from cronverifyd.model import (
     AlertState,
     Delivery,
     DeliveryResult,
     DeliveryRow,
+    Finding,
+    FindingKind,
     Judgment,
     Mark,
     Tenure,
@@ -23,7 +25,7 @@ from cronverifyd.model import (
 )
 from cronverifyd.store.reader import open_reader
 from cronverifyd.store.sqlite import DATABASE, Store
-from tests.builders import at, judged, run
+from tests.builders import at, hole, incident, judged, minutes, run, seconds
 from tests.tell.builders import alert, notice
 
 NOBODY = 65534
@@ -81,8 +83,7 @@ def test_the_runs_of_a_slot_come_newest_first(store, read):
 
 def test_incidents(store, read):
     assert read(lambda r: r.last_incident("db-backup")) is None
-    old, _ = step(None, None, judged("02:00", "missed"), at("02:05"))
-    new, _ = step(None, None, judged("03:00", "missed"), at("03:05"))
+    old, new = incident("02:00", "02:05"), incident("03:00", "03:05")
     store.save_incident(closed(old, "healed", at("02:10")))
     assert read(lambda r: r.open_incidents()) == {}
     store.save_incident(new)
@@ -125,6 +126,63 @@ def test_rejected_lines_are_counted(store, read):
     mark = store.save_mark(Mark(path="/o", device=1, inode=2, looked_at=at("03:00")))
     store.count_rejected(mark.file_id, 3)
     assert read(lambda r: r.rejected()) == 3
+
+
+def test_the_slots_that_count_are_good_or_bad_and_not_in_maintenance(store, read):
+    verdicts = ["ok", "missed", "pending", "unknown", "interrupted", "failed", "late"]
+    for hour, verdict in enumerate(verdicts):
+        store.save_slot(judged(f"0{hour}:00", verdict, quiet=verdict == "failed"))
+    counting = read(lambda r: r.slots_that_count("db-backup", 9))
+    assert [str(each.judgment.verdict) for each in counting] == [
+        "late",
+        "interrupted",
+        "missed",
+        "ok",
+    ]
+    assert read(lambda r: r.slots_that_count("db-backup", 2)) == counting[:2]
+    assert read(lambda r: r.slots_that_count("other", 9)) == []
+
+
+def test_boots_come_oldest_first_and_stand_as_they_were_seen(store, read):
+    assert read(lambda r: r.boots()) == {}
+    for boot, when in [("b2", "13:00"), ("b1", "01:00"), ("b2", "14:00")]:
+        store.save_boot(boot, at(when))
+    assert list(read(lambda r: r.boots()).items()) == [("b1", at("01:00")), ("b2", at("13:00"))]
+
+
+def test_the_writers_of_each_job(store, read):
+    assert read(lambda r: r.writers()) == {}
+    for name, path in [("a", "/1"), ("a", "/2"), ("b", "/1"), ("a", "/1")]:
+        store.save_writer(name, path)
+    assert read(lambda r: r.writers()) == {"a": {"/1", "/2"}, "b": {"/1"}}
+
+
+def test_holes_that_last_or_ended_since_then_come_oldest_first(store, read):
+    gone, ended = hole("01:00", "02:00"), hole("03:00", "03:10")
+    lasting = hole("02:30", path="/p.jsonl")
+    for each in (ended, gone, lasting):
+        store.save_hole(each)
+    assert read(lambda r: r.holes(at("02:00"))) == [lasting, ended]
+    assert read(lambda r: r.holes(at("01:59:59.999999"))) == [gone, lasting, ended]
+    assert read(lambda r: r.holes(at("04:00"))) == [lasting]
+
+
+ODD = Finding(
+    job="db-backup", kind=FindingKind.OVERLAP, run="r2", at=at("03:10"), text="a run began"
+)
+
+
+def test_findings_come_newest_first_since_an_instant_of_one_job_or_of_all(store, read):
+    second = replace(ODD, run="r3")
+    foreign = replace(ODD, job="other", kind=FindingKind.UNREGISTERED)
+    for number, each in enumerate([ODD, foreign, second]):
+        assert store.add_finding(each, at("03:11") + minutes(number))
+    assert read(lambda r: r.findings(at("03:00"))) == [second, foreign, ODD]
+    assert read(lambda r: r.findings(at("03:00"), "db-backup")) == [second, ODD]
+    assert read(lambda r: r.findings(at("03:11") + seconds(59), "db-backup")) == [second]
+    assert read(lambda r: r.findings(at("03:11"))) == [second, foreign]
+    assert read(lambda r: r.findings(at("03:13"))) == []
+    assert read(lambda r: r.findings(at("03:00"), "nobody")) == []
 
 
 # ---- one look -----------------------------------------------------------------------------------
@@ -261,6 +319,7 @@ VIEWS = {
     "incidents": {"id", "job", "since", "slots"},
     "alerts": {"id", "incident", "job", "kind", "channel", "state", "tries", "next_try", "sent_at"}
     | {"error"},
+    "findings": {"job", "kind", "run", "at", "text"},
     "cron_outcomes": {"id", "job_name", "run_date", "completed_at", "status", "error_message"},
 }
 
@@ -275,8 +334,8 @@ def test_views_show_instants_as_text(store):
     store.save_run(run("03:00", "03:04:00.5", error="no", status="failed"), at("03:00"))
     by = Judgment(verdict=Verdict.FAILED, reason="because", run="r1")
     store.save_slot(judged("03:00", "failed", judgment=by))
-    incident, _ = step(None, None, judged("03:00", "failed"), at("03:05"))
-    store.save_incident(incident)
+    store.save_incident(incident("03:00", "03:05", "failed"))
+    store.add_finding(replace(ODD, at=at("03:10:00.5")), at("03:11"))
     ask = store._db.execute
     assert tuple(ask("SELECT slot, deadline, decided_at FROM slots").fetchone()) == (
         "2024-05-15T03:00:00+00:00",
@@ -296,6 +355,13 @@ def test_views_show_instants_as_text(store):
     assert tuple(ask("SELECT since, closed_at FROM incidents").fetchone()) == (
         "2024-05-15T03:05:00.000Z",
         None,
+    )
+    assert tuple(ask("SELECT job, kind, run, at, text FROM findings").fetchone()) == (
+        "db-backup",
+        "overlap",
+        "r2",
+        "2024-05-15T03:10:00.500Z",
+        "a run began",
     )
 
 

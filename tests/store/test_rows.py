@@ -7,10 +7,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cronverifyd.judge.incidents import closed, step
-from cronverifyd.model import Judgment, Mark, Run, Slot, Tenure, TriggeredBy, Verdict
+from cronverifyd.judge.incidents import closed
+from cronverifyd.model import (
+    Artifact,
+    Judgment,
+    Loss,
+    Mark,
+    Run,
+    Slot,
+    Tenure,
+    TriggeredBy,
+    Verdict,
+)
 from cronverifyd.store.instants import from_us, from_us_or_none, to_us, to_us_or_none
-from tests.builders import at, job, judged, run, slot
+from tests.builders import at, incident, job, judged, run, slot
 
 INSTANTS = st.datetimes(
     datetime(1938, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
@@ -27,8 +37,16 @@ VALUES = {
     "str | None": TEXTS,
     "int | None": COUNTS,
     "float | None": MEASURES,
+    "bool | None": st.booleans(),
+    "bool": st.booleans(),
     "Mapping[str, float] | None": st.dictionaries(TEXTS, NUMBERS, min_size=1, max_size=3),
+    "Loss | None": st.sampled_from(Loss),
 }
+ARTIFACTS = st.fixed_dictionaries(
+    {"rule": TEXTS},
+    optional={f.name: VALUES[f.type] for f in fields(Artifact) if f.name != "rule"},
+).map(lambda told: Artifact(**told))
+VALUES["tuple[Artifact, ...] | None"] = st.lists(ARTIFACTS, max_size=3).map(tuple)
 RUNS = st.fixed_dictionaries(
     {"run": TEXTS},
     optional={f.name: VALUES[f.type] for f in fields(Run) if f.name not in {"run", "job"}},
@@ -99,10 +117,12 @@ def test_a_slot_comes_back_with_its_offset(store, offset_s):
     whole = judged(
         "03:00",
         "failed",
-        slot=Slot(job="db-backup", at=due, deadline=due + timedelta(hours=1), owed=False),
+        slot=Slot(job="db-backup", at=due, deadline=due + timedelta(hours=1), owed=False, starts=3),
         judgment=Judgment(verdict=Verdict.FAILED, reason="because", until=at("04:00"), run="r1"),
         found_late=True,
         triggered_by=TriggeredBy.CUEAPI,
+        incident="i1",
+        quiet=True,
     )
     store.save_slot(whole)
     found = store.slot("db-backup", due)
@@ -159,12 +179,13 @@ def test_a_slot_can_be_forgotten(store):
 
 
 def test_an_incident_comes_back_and_is_open_until_it_is_closed(store):
-    incident, _ = step(None, None, judged("03:00", "missed"), at("04:05"))
-    store.save_incident(incident)
-    assert store.open_incidents() == {"db-backup": incident}
-    store.save_incident(replace(incident, announced=True, slots=2))
-    assert store.open_incidents() == {"db-backup": replace(incident, announced=True, slots=2)}
-    store.save_incident(closed(incident, "healed", at("05:00")))
+    opened = incident("03:00", "04:05")
+    store.save_incident(opened)
+    assert store.open_incidents() == {"db-backup": opened}
+    worse = replace(opened, announced=True, slots=2, first_slot=at("02:00"))
+    store.save_incident(worse)
+    assert store.open_incidents() == {"db-backup": worse}
+    store.save_incident(closed(worse, "healed", at("05:00")))
     assert store.open_incidents() == {}
 
 
@@ -193,6 +214,15 @@ def test_a_new_file_gets_a_number_and_keeps_it(store):
     moved = replace(kept, path="/o.jsonl.1", position=20, probe=b"q", looked_at=at("04:00"))
     assert store.save_mark(moved) == moved
     assert store.marks() == [moved]
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_file_that_was_let_go_is_marked_so(store, over):
+    kept = store.save_mark(replace(MARK, over=over))
+    assert store.marks() == [kept]
+    assert kept.over is over
+    store.save_mark(replace(kept, over=not over))
+    assert store.marks() == [replace(kept, over=not over)]
 
 
 def test_a_file_in_a_reused_inode_takes_the_place_of_the_old_one_with_a_new_number(store):
