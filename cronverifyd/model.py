@@ -275,11 +275,12 @@ class Run:
     """One execution of a job: its start line and its finish line, joined.
 
     `started_at` None: no start is known, not even from the duration. `ended_at` None: no end was
-    recorded. `untimed_since`: its end bears no time of its own (or an impossible one); it was
-    written after this instant and not after `ended_at`. `slot_hint`, `run_date`: the slot that the
-    writer named. `lost_at`, `loss`: when it was seen, and why, that no end will ever be recorded.
-    `artifacts`: one for each of the job's rules when it ended; empty: not measured yet; None: it
-    has not ended, or there was no rule when it did.
+    recorded. `untimed_since`: its end, or its start while there is no end, bears no time of its own
+    (or an impossible one); it was written after this instant, and not after `ended_at` or
+    `started_at`. `slot_hint`, `run_date`: the slot that the writer named. `lost_at`, `loss`: when
+    it was seen, and why, that no end will ever be recorded. `artifacts`: one for each of the job's
+    rules when it ended; empty: not measured yet; None: it has not ended, or there was no rule when
+    it did.
     """
 
     run: str
@@ -319,8 +320,9 @@ class Mark:
     """How far a file has been read.
 
     `probe`: a hash of the file's first bytes and of those before `position`. `looked_at`: when it
-    was last read to its end. `over`: it was renamed, read to its end and let go, so nothing is lost
-    when it goes. `file_id` None: the store has not numbered the file yet.
+    was last read to its end. `over`: it was renamed, read to its end and let go, or its loss was
+    reported, so nothing more is lost when it goes. `file_id` None: the store has not numbered the
+    file yet.
     """
 
     path: str

@@ -118,6 +118,7 @@ def _check_here(config: Config, jobs: tuple[str, ...]) -> dict[str, Any]:
             delivered = attempt(channel, senders[channel], row, message)
             engine.handle(delivered, read_clock())
             _say_what_failed(delivered)
+        engine.end()
     if verified is None:
         raise UnavailableError("the check gave no answer")
     return answer(verified)

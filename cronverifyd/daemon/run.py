@@ -76,6 +76,14 @@ def run(config_path: Path) -> None:
     log.info("stopped")
 
 
+def _end(engine: Engine) -> None:
+    """Let the engine keep what the next process needs; where it cannot, that one reads more."""
+    try:
+        engine.end()
+    except Exception:
+        log.exception("the marks of the outcome files could not be kept")
+
+
 def _handle_signals(bell: Bell) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: bell.put(Order.STOP))
@@ -106,6 +114,7 @@ class Life:
         hands = Hands(send=couriers.hand_over, measure=surveyor.hand)
         with ExitStack() as stack:
             engine, tail = stack.enter_context(build.engine(self.config, hands))
+            stack.callback(_end, engine)
             stack.callback(self._settle_rest, engine)
             for server in self._servers():
                 stack.callback(server.stop, _SERVER_STOPS_WITHIN_S)

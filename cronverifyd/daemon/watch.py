@@ -6,6 +6,7 @@ deaf (a folder deleted and made again) or lose events (a queue overflow) without
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,13 +65,11 @@ class Watch:
         if wanted == self._followed:
             return
         self._observer.unschedule_all()
-        self._followed = {}
-        for folder, inode in wanted.items():
-            try:
+        self._followed = wanted
+        for folder in wanted:
+            # Gone, or no inotify watches left: the tick sees its files all the same.
+            with suppress(OSError):
                 self._observer.schedule(self._handler, str(folder), event_filter=_EVENTS)
-            except OSError:
-                continue  # gone, or no inotify watches left: the tick sees its files all the same
-            self._followed[folder] = inode
 
     def stop(self, timeout_s: float) -> bool:
         """Stop; False if that took longer than `timeout_s`."""

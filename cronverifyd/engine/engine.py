@@ -104,6 +104,11 @@ class Engine:
                 self._measuring.look_at(job, [run], slot, now)
         self._measuring.hand_out()
 
+    def end(self) -> None:
+        """Keep how far the files were read and when that was; the next process goes on there."""
+        with self._unit():
+            self._save_marks()
+
     def _remember(self, now: datetime) -> None:
         """Read from the store what has to be at hand."""
         self._calendars.remember()
@@ -187,16 +192,42 @@ class Engine:
             self._remember(now)
             self._torn = False
         suspects = self._lost.suspects(now)
+        if self._read(by, now):
+            # The process of a run whose start was read just now was not looked for yet.
+            more = self._lost.suspects(now)
+            if more.keys() - suspects.keys() and not self.backlog:
+                self._read(by, now)
+            suspects = more
+        if not self.backlog:
+            self._judge_what_is_due(suspects, by, now, triggered)
+
+    def _read(self, by: TriggeredBy, now: datetime) -> bool:
+        """Read what is new, up to a limit (then there is a backlog); False if nothing was."""
         self._tail.look(now)
         self.backlog = False
-        for count, block in enumerate(self._tail.blocks(now)):
+        if self._tail.has_news():
+            self._keep_losses(now)
+        count = 0
+        for block in self._tail.blocks(now):
             if count == _BLOCKS_A_TURN:
                 self.backlog = True
-                return
+                break
             with self._unit():
                 mark = self._ingest.take_in(block, by, now)
             self._tail.accept(mark)
-        self._judge_what_is_due(suspects, by, now, triggered)
+            count += 1
+        return count > 0
+
+    def _keep_losses(self, now: datetime) -> None:
+        """Keep what is lost for good before anything is read that takes the place of its file."""
+        losses, marks = self._tail.losses(), self._tail.marks()
+        with self._unit():
+            for mark in marks:
+                self._store.save_mark(mark)
+            self._sight.lose(losses, now)
+        for mark in marks:
+            self._tail.accept(mark)
+        self._tail.forget_losses(losses)
 
     def _judge_what_is_due(
         self,
@@ -213,10 +244,8 @@ class Engine:
         if not (is_due or findings or suspects or self._sight.has_changed()):
             self._findings.forget()
             return
-        losses = self._tail.losses()
         with self._unit():
-            for mark in self._tail.marks():
-                self._store.save_mark(mark)
+            self._save_marks()
             seen_again = self._sight.keep(now)
             self._lost.conclude(suspects, by, now)
             self._verdicts.judge_due(by, now, triggered)
@@ -224,8 +253,11 @@ class Engine:
                 self._verdicts.judge_unknown(by, now)
             self._sight.settle(now)
             self._findings.keep(findings, now)
-        self._tail.forget_losses(losses)
         self._findings.forget()
+
+    def _save_marks(self) -> None:
+        for mark in self._tail.marks():
+            self._store.save_mark(mark)
 
     def _take_measure(self, message: Measured, now: datetime) -> None:
         with self._unit():

@@ -14,7 +14,7 @@ from cronverifyd.judge.runs import make_slot
 from cronverifyd.model import BLIND, Incident, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from cronverifyd.engine.calendars import Calendars
@@ -68,15 +68,19 @@ class Sight:
         """Say whether the last look at the files saw something new, or an incident is open."""
         lasting = {hole.path for hole in self._holes if hole.until is None}
         news = self._tail.unreadable().keys() ^ lasting
-        return bool(news or self._tail.losses()) or self._incident is not None
+        return bool(news) or self._incident is not None
+
+    def lose(self, losses: Iterable[Hole], now: datetime) -> None:
+        """Keep the holes of what is lost for good."""
+        for hole in losses:
+            self._add(hole, now)
 
     def keep(self, now: datetime) -> bool:
-        """Keep what the last look saw; True if a file can be read again that could not."""
+        """Keep which files cannot be read; True if one can be read again that could not."""
         unreadable = self._tail.unreadable()
         lasting = {hole.path: hole for hole in self._holes if hole.until is None}
-        fresh = [unreadable[path] for path in unreadable.keys() - lasting.keys()]
-        for hole in (*fresh, *self._tail.losses()):
-            self._add(hole, now)
+        for path in sorted(unreadable.keys() - lasting.keys()):
+            self._add(unreadable[path], now)
         healed = lasting.keys() - unreadable.keys()
         for path in healed:
             self._store.drop_hole(path)

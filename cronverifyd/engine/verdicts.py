@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cronverifyd.engine import messages
 from cronverifyd.engine.deadlines import Deadlines, Moment
 from cronverifyd.engine.due import Walk, by_instant, unsettled
-from cronverifyd.judge.incidents import closed, matters, needed, step
+from cronverifyd.judge.incidents import closed, inherited, matters, needed, step
 from cronverifyd.judge.maintenance import window_at
 from cronverifyd.judge.runs import skips
 from cronverifyd.judge.verify import first_moment, judge, own_deadline, patience
@@ -154,7 +154,7 @@ class Verdicts:
             judgment = replace(judgment, until=quiet_until)
         if before is not None and before.judgment.verdict is judgment.verdict:
             return replace(before, slot=fresh.slot, judgment=judgment, quiet=quiet)
-        incident = before.incident if before else None
+        incident = inherited(before, self._incidents.get(job.name))
         return replace(fresh, judgment=judgment, incident=incident, quiet=quiet)
 
     def _quiet_until(

@@ -40,9 +40,9 @@ class Holes:
 
     def end(self, now: datetime) -> None:
         """End a look: where nobody could write lines for a time, what was to be written is lost."""
-        for path in self._barred - self.lasting.keys():
-            hole = self.before[path]
-            self.lose(path, hole.since, _in_the_past(hole.reason), now)
+        for path, hole in self.before.items():
+            if path in self._barred - self.lasting.keys():
+                self.lose(path, hole.since, _in_the_past(hole.reason), now)
         self._barred &= self.lasting.keys()
 
     def lose(self, path: str, since: datetime, reason: str, now: datetime) -> None:

@@ -43,8 +43,8 @@ def surplus(
 
 
 def _is_doubtful(slot: Slot, run: Run) -> bool:
-    """Say whether a run of unknown start may have been in time for its slot."""
-    return run.started_at is None and start_of(run) > slot.deadline
+    """Say whether a run whose lines bear no time may have been in time for its slot."""
+    return run.untimed_since is not None and start_of(run) > slot.deadline
 
 
 def _is_repeated(run: Run, second_pass: datetime | None) -> bool:
@@ -74,6 +74,8 @@ def overlaps(job: Job, runs: Iterable[Run]) -> Iterator[Finding]:
     """
     ordered = sorted(runs, key=lambda run: (start_of(run), run.run))
     for place, run in enumerate(ordered):
+        if run.untimed_since is not None:
+            continue  # nobody knows when it began
         for earlier in reversed(ordered[:place]):
             if _covers(earlier, start_of(run)):
                 yield _overlap(job, run, earlier)

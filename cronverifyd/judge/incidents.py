@@ -9,16 +9,18 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cronverifyd.model import AlertKind, Incident
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from cronverifyd.model import Job, JudgedSlot
 
+_CLOCKS_DIFFER = timedelta(seconds=60)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _MORE = 32
 """A row of bad slots that was found late may be as much longer than what has to be looked at."""
 
@@ -43,6 +45,18 @@ def matters(incident: Incident | None, judged: JudgedSlot) -> bool:
     if not counts(judged):
         return False
     return incident is not None if judged.judgment.verdict.good else judged.incident is None
+
+
+def inherited(before: JudgedSlot | None, incident: Incident | None) -> str | None:
+    """Say which incident a slot with a new verdict belongs to already.
+
+    `before`: the slot until now; `incident`: the open one. A slot that was good in between, and
+    whose incident is over, is news when it is bad again.
+    """
+    if before is None:
+        return None
+    is_over = incident is None or before.incident != incident.id
+    return None if before.judgment.verdict.good and is_over else before.incident
 
 
 def needed(job: Job) -> int:
@@ -83,7 +97,11 @@ def closed(incident: Incident, reason: str, now: datetime) -> Incident:
 def _healed(
     incident: Incident, judged: JudgedSlot, recent: Sequence[JudgedSlot], job: Job, now: datetime
 ) -> Change | None:
-    good = sum(s.slot.at > incident.last_bad_slot and s.judgment.verdict.good for s in recent)
+    last_bad = incident.last_bad_slot
+    if last_bad > now + _CLOCKS_DIFFER:
+        # A clock that was wrong has judged it; it must not outlive every good slot until then.
+        last_bad = incident.first_slot if incident.first_slot <= now else _LONG_AGO
+    good = sum(s.slot.at > last_bad and s.judgment.verdict.good for s in recent)
     if judged.slot.at != incident.last_bad_slot and good < job.recover_after:
         return None
     tells = AlertKind.RECOVERED if incident.announced else None

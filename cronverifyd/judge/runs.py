@@ -73,12 +73,15 @@ def _not_after(instant: datetime | None, latest: datetime) -> datetime | None:
 
 
 def _with_start(run: Run, event: Event, written: Window) -> Run:
+    told = event.at or event.started_at or run.started_at
     # Without a time of its own, a start that comes after its finish was not later than that.
-    started_at = event.at or event.started_at or run.started_at or run.ended_at or written.latest
     known = _said(event) | _said(run)
-    known.update(started_at=started_at, slot_hint=run.slot_hint or event.slot)
+    known.update(
+        started_at=told or run.ended_at or written.latest, slot_hint=run.slot_hint or event.slot
+    )
     if run.ended_at is None:
-        known["status"] = "running"
+        untimed_since = run.untimed_since if run.started_at else written.earliest
+        known.update(status="running", untimed_since=None if event.at else untimed_since)
     return _measured(replace(run, **known))
 
 
@@ -86,10 +89,15 @@ def _with_finish(run: Run, event: Event, written: Window) -> Run:
     ended_at = event.at or written.latest
     if run.ended_at is not None and _is_old(run, event, ended_at):
         return run
+    started_at = run.started_at or event.started_at
+    if run.started_at is not None and run.ended_at is None and run.untimed_since is not None:
+        latest = min(run.started_at, ended_at)
+        is_measured = event.at is not None and event.duration_s is not None
+        started_at = event.started_at or (None if is_measured else latest)
     known = {n: v for n, v in _said(run).items() if run.ended_at is None or n not in _OF_AN_END}
     known = dict.fromkeys((*_OF_AN_END, "lost_at", "loss")) | known | _said(event)
     known.update(
-        started_at=run.started_at or event.started_at,
+        started_at=started_at,
         ended_at=ended_at,
         untimed_since=None if event.at else written.earliest,
         slot_hint=event.slot or run.slot_hint,
@@ -212,7 +220,8 @@ def _first_wanting(run: Run, job: Job, calendar: Calendar, last: datetime) -> da
     for _ in range(_MOST_SLOTS_SEARCHED):
         if at is None or at >= last:
             break
-        if at not in calendar.taken and make_slot(job, at).deadline > earliest:
+        owed = at > calendar.owed_since and not skips(job, at)
+        if owed and at not in calendar.taken and make_slot(job, at).deadline > earliest:
             return at
         at = schedule.next_after(at)
     return last

@@ -38,7 +38,8 @@ def judge(
     """
     judgment = next(_in_order(job, slot, runs, now))
     if judgment.verdict in _OF_SILENCE:
-        window_ends = max([slot.deadline, *(own_deadline(job, slot, run) for run in runs)])
+        ends = [run.lost_at or own_deadline(job, slot, run) for run in runs]
+        window_ends = max([slot.deadline, *ends])
         for hole in holes:
             if hole.since < window_ends and (hole.until is None or hole.until > slot.at):
                 return replace(_unknown(job, slot, hole), run=judgment.run)
@@ -65,7 +66,7 @@ def _in_order(job: Job, slot: Slot, runs: Sequence[Run], now: datetime) -> Itera
         if broken := [(r, found[verdict]) for r, found in as_expected if verdict in found]:
             yield replace(_disappointing(job, slot, *broken[-1]), verdict=verdict, until=until)
     if unmeasured := [r for r in ended if _is_unmeasured(job, r)]:
-        yield _measuring(job, slot, unmeasured[-1])
+        yield replace(_measuring(job, slot, unmeasured[-1]), until=until)
     if running:
         yield replace(_running(job, slot, running[-1]), until=until)
     yield _no_sign(job, slot, len(good), now)

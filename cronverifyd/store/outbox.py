@@ -9,7 +9,15 @@ from zlib import crc32
 
 import msgspec
 
-from cronverifyd.model import Alert, AlertKind, AlertState, DeliveryResult, Notice, NoticeKind
+from cronverifyd.model import (
+    BLIND,
+    Alert,
+    AlertKind,
+    AlertState,
+    DeliveryResult,
+    Notice,
+    NoticeKind,
+)
 from cronverifyd.store.instants import from_us, to_us
 
 if TYPE_CHECKING:
@@ -42,7 +50,8 @@ class Outbox:
         row = (
             f"{message.id}.{channel}",
             message.incident,
-            alert.job if alert else None,
+            # What stands in a job's place keeps an incident's messages in their order.
+            alert.job if alert else message.incident and BLIND,
             message.kind,
             channel,
             AlertState.NEW,

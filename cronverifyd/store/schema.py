@@ -191,12 +191,21 @@ _STEP_1 = (
 _STEP_2 = (
     # A file that was renamed, read to its end and let go: nothing is lost when it goes.
     "ALTER TABLE file ADD COLUMN over INTEGER NOT NULL DEFAULT 0",
+    # Of the files that bore a name before the one that bears it now, nobody knows more.
+    "UPDATE file SET over = 1 WHERE file_id NOT IN (SELECT max(file_id) FROM file GROUP BY path)",
     "ALTER TABLE run ADD COLUMN lost_us INTEGER",
     "ALTER TABLE run ADD COLUMN loss TEXT",
     "ALTER TABLE run ADD COLUMN artifacts TEXT",
     "ALTER TABLE slot ADD COLUMN starts INTEGER NOT NULL DEFAULT 1",
     "ALTER TABLE slot ADD COLUMN incident TEXT",
     "ALTER TABLE slot ADD COLUMN quiet INTEGER NOT NULL DEFAULT 0",
+    """
+    UPDATE slot SET incident = (
+        SELECT id FROM incident WHERE incident.job = slot.job
+        AND slot.slot_us BETWEEN first_slot_us AND last_bad_slot_us
+        ORDER BY opened_us DESC LIMIT 1
+    ) WHERE verdict IN ('missed', 'failed', 'overrun', 'unmet')
+    """,
     "CREATE INDEX slot_unknown ON slot (job, slot_us) WHERE verdict = 'unknown'",
     # The slots of all jobs at one instant that need nothing more: one look for 10,000 jobs. The
     # verdict stands in it, for SQLite would look it up in the table in spite of the condition.

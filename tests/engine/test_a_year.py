@@ -138,7 +138,8 @@ class Year:
         rows = 0 if way == "says success and did nothing" else 5
         if each.artifacts:
             self.happenings.append((start + took / 2, self._make(each, way, start + took / 2)))
-        self._say(start + took, each, event="finish", run=run, status=status, metrics={"rows": rows})
+        told = {"event": "finish", "status": status, "metrics": {"rows": rows}}
+        self._say(start + took, each, run=run, **told)
 
     def _say(self, at, each, **told):
         line = json.dumps({"job": each.name, "at": at.isoformat()} | told).encode() + b"\n"

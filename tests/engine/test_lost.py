@@ -15,12 +15,10 @@ FACTS = {"host": "web1", "boot": "boot-1", "pid": 4242, "pid_start": 77, "wrappe
         pytest.param(Loss.GONE, "its process 4242 is gone", id="gone"),
         pytest.param(
             Loss.ORPHANED,
-            "its wrapper was killed, seen at 03:10:00, when the job itself still ran as process 4242",
+            "seen at 03:10:00, when the job itself still ran as process 4242",
             id="orphaned",
         ),
-        pytest.param(
-            Loss.REBOOTED, "the host was rebooted at 2024-05-01 00:00:00", id="rebooted"
-        ),
+        pytest.param(Loss.REBOOTED, "the host was rebooted at 2024-05-01 00:00:00", id="rebooted"),
     ],
 )
 def test_it_is_told_at_the_next_look(world, loss, words):
@@ -34,7 +32,7 @@ def test_it_is_told_at_the_next_look(world, loss, words):
 
 
 def test_an_end_that_stands_in_the_file_by_then_counts(world):
-    """The wrapper writes before it exits, so the file is read after the processes were looked at."""
+    """The wrapper writes before it exits, so the file is read after its process was looked for."""
     world.look("03:00:05", started("03:00:01", **FACTS))
     world.host.losses["r1"] = Loss.GONE
     assert world.look("03:10", finished("03:09:59")) == []
@@ -104,3 +102,12 @@ def test_a_run_of_a_job_that_nobody_watches_is_lost_without_a_word(make):
     world.host.losses["r1"] = Loss.GONE
     assert world.look("03:10") == []
     assert world.store.run("off", "r1")[0].loss is Loss.GONE
+
+
+def test_what_started_and_was_killed_while_nobody_looked_is_no_overrun(world):
+    """Its start is read after its deadline; its process is looked for before that is judged."""
+    world.look("02:00", finished("02:00", run_id="r0"))
+    world.write(started("03:00:01", **FACTS))
+    world.host.losses["r1"] = Loss.GONE
+    (told,) = world.look("09:00")
+    assert (str(told.verdict), told.found_late) == ("interrupted", False)

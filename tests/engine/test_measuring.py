@@ -103,9 +103,7 @@ def test_a_file_system_that_hangs_is_told(dumps):
     (told,) = dumps.look("03:35:01")
     assert str(told.verdict) == "artifact"
     assert "could not be looked at within 30 min" in told.reason
-    late = Measured(
-        job="db-backup", run="r1", artifacts=(Artifact(rule="x", found="x", size=1),)
-    )
+    late = Measured(job="db-backup", run="r1", artifacts=(Artifact(rule="x", found="x", size=1),))
     assert dumps.engine.handle(late, at("03:40")) is None
     assert dumps.verdict("03:00") == "artifact"
 

@@ -82,9 +82,6 @@ UNTIMED_STARTS = {
 }
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a start without a time that is read before its end is later than that"
-)
 @pytest.mark.parametrize("story", UNTIMED_STARTS.values(), ids=UNTIMED_STARTS.keys())
 def test_nor_does_it_where_nobody_told_the_start(story):
     told = joined(*story)
@@ -490,9 +487,6 @@ def test_a_line_without_a_time_serves_the_first_slot_that_wants_it(told, taken, 
     assert due(told, HOURLY, taken={at(each) for each in taken}).at == at(expected)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a slot that is not owed takes the run, and an owed one is missed falsely"
-)
 @pytest.mark.parametrize(
     ("of", "owed_since"),
     [

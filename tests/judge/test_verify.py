@@ -645,9 +645,6 @@ def test_what_is_bad_while_another_one_runs_is_so_until_that_one_is_due(name):
     assert judge(STRICT, DUE, runs, at("06:35")).verdict is Verdict.OVERRUN
 
 
-@pytest.mark.xfail(
-    strict=True, reason="nobody looks again when a second run is due while the first is measured"
-)
 def test_so_is_what_is_measured_while_another_one_runs():
     runs = [witness("pending, measuring"), witness("pending, running")]
     assert judge(STRICT, DUE, runs, at("06:35")).verdict is Verdict.OVERRUN
@@ -807,9 +804,6 @@ def test_the_end_of_a_run_that_began_late_may_be_hidden_until_its_own_deadline()
     assert judged_with([hole("04:25", "04:30")], runs).verdict is Verdict.OVERRUN
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a hole between the deadline of a run and its loss may hide its end"
-)
 def test_nobody_says_that_an_end_will_never_be_recorded_that_may_have_been_lost():
     """The process was gone at 06:00; what was written from 05:00 to 05:10 is lost."""
     runs = [lost("03:00", "06:00")]

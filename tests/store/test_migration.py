@@ -35,6 +35,7 @@ FAILED = judged(
     found_late=True,
     triggered_by=TriggeredBy.CUEAPI,
 )
+GOOD = judged("02:00", "ok")
 TENURE = Tenure(
     job="db-backup",
     schedule="0 3 * * *",
@@ -56,6 +57,7 @@ def fill(store):
         store.save_tenure(TENURE)
         store.save_run(RUN, at("03:00"))
         store.save_run(OPEN, at("03:00"))
+        store.save_slot(GOOD)
         store.save_slot(FAILED)
         store.save_incident(replace(incident("03:00", "03:05"), announced=True))
         store.outbox.add(ALERT, "ops")
@@ -126,8 +128,9 @@ def test_everything_is_there_for_those_who_ask(tmp_path, first_shape):
     assert store.tenures() == {"db-backup": TENURE}
     assert store.run("db-backup", "r1") == (RUN, at("03:00"))
     assert store.open_runs("db-backup") == [OPEN]
-    assert store.slot("db-backup", at("03:00")) == FAILED
-    assert store.undecided() == [FAILED]
+    (undecided,) = store.undecided()
+    assert undecided == store.slot("db-backup", at("03:00"))
+    assert replace(undecided, incident=None) == FAILED
     (kept,) = store.open_incidents().values()
     assert kept == replace(incident("03:00", "03:05"), announced=True)
     assert store.outbox.take("ops", at("03:05")) == ("i1.opened.ops", ALERT)
@@ -141,11 +144,7 @@ def test_what_the_new_shape_knows_besides_is_as_if_nothing_had_been_said(tmp_pat
     judged_before = store.slot("db-backup", at("03:00"))
     known, _ = store.run("db-backup", "r1")
     assert mark.over is False
-    assert (judged_before.slot.starts, judged_before.incident, judged_before.quiet) == (
-        1,
-        None,
-        False,
-    )
+    assert (judged_before.slot.starts, judged_before.quiet) == (1, False)
     assert (known.lost_at, known.loss, known.artifacts) == (None, None, None)
     assert (store.boots(), store.writers(), store.holes(at("00:00"))) == ({}, {}, [])
     assert (store.findings(at("00:00")), store.unknown_slots()) == ([], [])
@@ -155,7 +154,8 @@ def test_what_the_new_shape_knows_besides_is_as_if_nothing_had_been_said(tmp_pat
 def test_old_rows_are_found_by_the_new_questions(tmp_path, first_shape):
     store = Store(tmp_path)
     assert store.alive_runs() == [(OPEN, at("03:00"))]
-    assert store.slots_that_count("db-backup", 9) == [FAILED]
+    counting = store.slots_that_count("db-backup", 9)
+    assert [replace(each, incident=None) for each in counting] == [FAILED, GOOD]
     assert store.unmeasured_runs() == []
     store.close()
 
@@ -178,13 +178,17 @@ def test_it_can_be_written_and_read_from_then_on(tmp_path, first_shape):
     again.close()
 
 
-def test_an_incident_that_was_open_before_counts_its_old_slots_once_more_at_most(
-    tmp_path, first_shape
-):
-    """The first shape did not say which slots had joined, so such a slot bears no incident."""
+def test_bad_slots_bear_the_incident_that_they_belong_to(tmp_path, first_shape):
+    """Else one that is judged again is told again, or counted twice."""
     store = Store(tmp_path)
-    assert store.slot("db-backup", at("03:00")).incident is None
-    assert store.open_incidents()["db-backup"].slots == 1
+    known = store.open_incidents()["db-backup"]
+    assert store.slot("db-backup", at("03:00")).incident == known.id
+    store.close()
+
+
+def test_good_ones_bear_none(tmp_path, first_shape):
+    store = Store(tmp_path)
+    assert store.slot("db-backup", at("02:00")) == GOOD
     store.close()
 
 

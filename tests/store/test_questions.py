@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cronverifyd.model import Artifact, Finding, FindingKind, Judgment, Loss, Verdict
+from cronverifyd.model import Artifact, Finding, FindingKind, Judgment, Loss, Tenure, Verdict
 from tests.builders import at, hole, job, judged, lost, run, slot
 
 MADE = (Artifact(rule="/b/*.gz", found="/b/1.gz", size=9, digest="d"),)
@@ -145,6 +145,50 @@ def test_unknown_slots_of_all_jobs_come_oldest_first(store):
     assert store.unknown_slots() == [older, other, newer]
     store.save_slot(judged("01:00", "ok"))
     assert store.unknown_slots() == [other, newer]
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_settled_at_an_instant_are_the_jobs_whose_slot_is_good_then(store, verdict):
+    store.save_slot(judged("03:00", verdict))
+    store.save_slot(judged("03:00", "ok", slot=slot("03:00", job(name="other"))))
+    store.save_slot(judged("04:00", "ok", slot=slot("04:00", job(name="later"))))
+    assert store.settled_at(at("03:00")) == {"other"} | ({"db-backup"} if verdict.good else set())
+    assert store.settled_at(at("03:00:00.000001")) == set()
+
+
+def test_a_slot_that_was_good_and_is_bad_after_all_is_not_settled(store):
+    store.save_slot(judged("03:00", "ok"))
+    store.save_slot(judged("03:00", "failed"))
+    assert store.settled_at(at("03:00")) == set()
+
+
+def test_an_instant_is_one_in_whatever_zone_a_slot_is_shown(store):
+    tokyo = job(name="tokyo", timezone="Asia/Tokyo")
+    due = slot("2024-05-15T12:00:00+09:00", tokyo)
+    store.save_slot(judged("03:00", "late", slot=due))
+    assert store.settled_at(at("03:00")) == store.settled_at(due.at) == {"tokyo"}
+
+
+def test_cursors_are_moved_and_nothing_else(store):
+    tenures = {
+        name: Tenure(
+            job=name,
+            schedule="0 3 * * *",
+            timezone="UTC",
+            owed_since=at("01:00"),
+            cursor=at("02:00"),
+        )
+        for name in ("a", "b", "c")
+    }
+    for each in tenures.values():
+        store.save_tenure(each)
+    store.move_cursors({"a": at("03:00"), "c": at("04:00"), "nobody": at("05:00")})
+    assert store.tenures() == tenures | {
+        "a": replace(tenures["a"], cursor=at("03:00")),
+        "c": replace(tenures["c"], cursor=at("04:00")),
+    }
+    store.move_cursors({})
+    assert store.tenures()["b"] == tenures["b"]
 
 
 def test_a_slot_that_is_judged_again_may_leave_maintenance_and_join_an_incident(store):
