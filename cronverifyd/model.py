@@ -625,7 +625,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BadJob:
-    """One line of `details`: a job whose last due slot is bad. `issue`: the reason in words."""
+    """One line of `details`: a job whose last due slot is bad or unknown. `issue`: the reason."""
 
     job: str
     slot: datetime

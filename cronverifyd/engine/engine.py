@@ -295,8 +295,8 @@ class Engine:
         bad: list[BadJob] = []
         for name in dict.fromkeys(names):
             judged = self._store.last_due(name)
-            if judged is None or not judged.judgment.verdict.bad:
-                continue
+            if judged is None or judged.judgment.verdict.good:
+                continue  # one that nobody could see is not well either
             known = self._store.run(name, judged.judgment.run) if judged.judgment.run else None
             bad.append(
                 BadJob(

@@ -248,6 +248,28 @@ _STEP_2 = (
     ) STRICT, WITHOUT ROWID
     """,
     "CREATE INDEX finding_noted ON finding (noted_us)",
+    "DROP VIEW slots",
+    """
+    CREATE VIEW slots AS
+    SELECT job, slot, strftime('%Y-%m-%dT%H:%M:%fZ', deadline_us / 1e6, 'unixepoch') AS deadline,
+           verdict, reason, run, owed, starts, quiet, incident,
+           strftime('%Y-%m-%dT%H:%M:%fZ', decided_us / 1e6, 'unixepoch') AS decided_at,
+           found_late, triggered_by
+    FROM slot
+    """,
+    "DROP VIEW runs",
+    """
+    CREATE VIEW runs AS
+    SELECT run, job,
+           (SELECT slot.slot FROM slot WHERE slot.job = run.job AND slot.slot_us = run.slot_us)
+               AS slot,
+           strftime('%Y-%m-%dT%H:%M:%fZ', started_us / 1e6, 'unixepoch') AS started_at,
+           strftime('%Y-%m-%dT%H:%M:%fZ', ended_us / 1e6, 'unixepoch') AS ended_at,
+           status, exit_code, signal, error, duration_s, cpu_s, max_rss_kb, metrics, output_tail,
+           output_bytes, output_lines, host, user, uid, pid, boot, command, extra,
+           strftime('%Y-%m-%dT%H:%M:%fZ', lost_us / 1e6, 'unixepoch') AS lost_at, loss, artifacts
+    FROM run
+    """,
     """
     CREATE VIEW findings AS
     SELECT job, kind, run, strftime('%Y-%m-%dT%H:%M:%fZ', at_us / 1e6, 'unixepoch') AS at, text

@@ -30,13 +30,16 @@ def world(make, path):
 
 @contextmanager
 def blinded(path):
-    """Let a new file, which the daemon may not read, take the place of the one that it has open.
-
-    It is looked at with the eyes of somebody else, for root may read all.
-    """
-    if path.exists():
-        path.rename(path.with_suffix(".1"))
+    """Let a new file, which the daemon may not read, take the place of the one that it has open."""
+    path.rename(path.with_suffix(".1"))
     path.touch()
+    with unreadable(path):
+        yield
+
+
+@contextmanager
+def unreadable(path):
+    """Take the right to read a file away; root may read all, so be somebody else meanwhile."""
     path.chmod(0)
     os.seteuid(_NOBODY if os.geteuid() == 0 else os.geteuid())
     try:
@@ -97,7 +100,7 @@ def test_it_survives_a_restart(seen):
         seen.close()
         os.seteuid(os.getuid())
         seen.open(*seen.jobs, now="03:30")
-    with blinded(seen.path):
+    with unreadable(seen.path):
         assert seen.look_only("03:30") == []
         assert seen.look_only("04:05") == []
     assert seen.verdict("03:00") == "unknown"
@@ -204,3 +207,10 @@ def test_it_is_in_the_journal_for_no_outcome_file_says_it(seen):
     seen.look("02:05")
     kinds_noted = [note["kind"] for note in seen.journal()]
     assert [kind for kind in kinds_noted if kind in {"hole", "readable"}] == ["hole", "readable"]
+
+
+def test_whoever_asks_is_told_that_a_job_cannot_be_seen(seen):
+    with blinded(seen.path):
+        seen.look_only("04:05")
+        answer = seen.verify("04:06")
+    assert [(bad.job, str(bad.verdict)) for bad in answer.details] == [("db-backup", "unknown")]
