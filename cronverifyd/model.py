@@ -65,9 +65,15 @@ class TriggeredBy(StrEnum):
 
 
 class AlertKind(StrEnum):
-    """What an alert tells."""
+    """What an alert tells.
+
+    reminded: the incident is still open. flapping: it opened for the third time in a short while,
+    and is told no more until it holds.
+    """
 
     OPENED = "opened"
+    REMINDED = "reminded"
+    FLAPPING = "flapping"
     RECOVERED = "recovered"
 
 
@@ -100,14 +106,45 @@ class Secret:
     literal: str | None = field(default=None, repr=False)
 
 
+class Tls(StrEnum):
+    """How a mail server is spoken to: TLS at once, TLS after STARTTLS, or in the open."""
+
+    TLS = "tls"
+    STARTTLS = "starttls"
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mail:
+    """Where a channel's mail goes. `sender`: the address that it comes from.
+
+    `server` None: the host's own sendmail takes it; then the rest says nothing.
+    """
+
+    to: tuple[str, ...]
+    sender: str
+    server: tuple[str, int] | None = None
+    tls: Tls = Tls.NONE
+    username: str | None = None
+    password: Secret | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Channel:
-    """One way to reach people. `kind`: slack or console; `url` is None for the console."""
+    """One way to reach people. `kind`: slack, webhook, command, email, apprise or console.
+
+    `url`: of slack, webhook and apprise. `secret`: signs a webhook's messages; None: they are not
+    signed. `command`, `timeout_s`: of kind command. `mail`: of kind email.
+    """
 
     name: str
     kind: str
     url: Secret | None = None
     severity: frozenset[Severity] = frozenset(Severity)
+    secret: Secret | None = None
+    command: tuple[str, ...] = ()
+    timeout_s: float = 10.0
+    mail: Mail | None = None
 
 
 class MaintenanceMode(StrEnum):
@@ -435,7 +472,8 @@ class Incident:
     """What is wrong with one job, from its first bad slot until it heals.
 
     `slots`: how many slots were bad. `announced`: its opening was handed to at least one channel.
-    `closed_at` None: it is open. `close_reason`: healed, disabled or removed.
+    `closed_at` None: it is open. `close_reason`: healed, disabled or removed. `flapping`: it is the
+    third one in a short while, so it stays open until it holds. `reminders`: how many were due.
     """
 
     id: str
@@ -447,6 +485,8 @@ class Incident:
     announced: bool = False
     closed_at: datetime | None = None
     close_reason: str | None = None
+    flapping: bool = False
+    reminders: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -455,8 +495,10 @@ class Alert:
 
     `owed` False: the run was not due, and was judged by itself; `slot` is its start.
     Text from jobs (`error`, `output_tail`, `status`) is as it came: hostile until rendered.
-    `opened_at`, `slots`: since when, and how many slots were bad. `may_repeat`: a crash came
-    between sending and marking, so this message may be the second of its kind.
+    `opened_at`, `slots`: since when, and how many slots were bad. `unheard`: what was wrong, in a
+    recovery for those who could not be told of that before. `instead_of`: the channel that could
+    not be reached, so that another one tells. `may_repeat`: a crash came between sending and
+    marking, so this message may be the second of its kind.
     """
 
     id: str
@@ -491,6 +533,8 @@ class Alert:
     user: str | None = None
     command: str | None = None
     runbook: str | None = None
+    unheard: str | None = None
+    instead_of: str | None = None
     may_repeat: bool = False
 
 
@@ -521,7 +565,27 @@ class Notice:
     remedy: str
     created_at: datetime
     incident: str | None = None
+    instead_of: str | None = None
     may_repeat: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Digest:
+    """What came together on a channel, in one message.
+
+    `parts`: the newest word on each incident and on all else, in the order in which they came,
+    without the output of jobs.
+    """
+
+    id: str
+    instance: str
+    severity: Severity
+    created_at: datetime
+    parts: tuple[Alert | Notice, ...]
+    may_repeat: bool = False
+
+
+Message = Alert | Notice | Digest
 
 
 class DeliveryResult(StrEnum):
@@ -562,9 +626,113 @@ class DeliveryRow:
 class Sender(Protocol):
     """A channel that is ready to send. `send` raises nothing: the Delivery says what went wrong."""
 
-    def send(self, message: Alert | Notice) -> Delivery:
+    def send(self, message: Message) -> Delivery:
         """Send one message and say what came of it."""
         ...
+
+
+class CauseKind(StrEnum):
+    """What the host can prove to have made slots bad.
+
+    host_down: it was not up. asleep: it was suspended. clock_stepped: its clock jumped over them.
+    cron_down: no cron was running. disk_full, unwritable: their outcomes could not be written.
+    """
+
+    HOST_DOWN = "host_down"
+    ASLEEP = "asleep"
+    CLOCK_STEPPED = "clock_stepped"
+    CRON_DOWN = "cron_down"
+    DISK_FULL = "disk_full"
+    UNWRITABLE = "unwritable"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """A time in which something was so, as far as looks at it can say.
+
+    `since`: the first look that saw it. `before`: the last one, shortly before, that did not, so
+    that it began in between; None: there was none. `until` None: it lasts.
+    """
+
+    since: datetime
+    until: datetime | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClockStep:
+    """A jump of the wall clock. `by_s`: forward is positive.
+
+    `at`: the look that saw it, by the new clock. `before`: the look before it, by the old one.
+    """
+
+    at: datetime
+    by_s: float
+    before: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Volume:
+    """The file system of a path.
+
+    `free_bytes`: what users other than root may still write. `free_inodes` None: it has no fixed
+    number of them. `full`, `read_only`: when it was so, oldest first.
+    """
+
+    path: str
+    device: int
+    size_bytes: int
+    free_bytes: int
+    free_inodes: int | None = None
+    full: tuple[Span, ...] = ()
+    read_only: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HostFacts:
+    """What the host says of itself at an instant. None: the fact cannot be had.
+
+    `asleep`, `steps`, `cron_gaps`: those that looks have seen, oldest first. `cron_running` False:
+    two looks have missed it; None also: only one has. `cron_expected`: it ran before in this boot,
+    or is set to be started at boot. `cron_missing_s`: for how long looks have missed it, by the
+    monotonic clock. `load`: of the last minute. `…_pressure`: per cent of the last 10 s in which
+    some process waited for it.
+    """
+
+    at: datetime
+    boot: str | None = None
+    booted_at: datetime | None = None
+    asleep: tuple[Span, ...] = ()
+    steps: tuple[ClockStep, ...] = ()
+    cron_running: bool | None = None
+    cron_expected: bool = False
+    cron_pid: int | None = None
+    cron_started_at: datetime | None = None
+    cron_missing_s: float | None = None
+    cron_gaps: tuple[Span, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    load: float | None = None
+    cpus: int | None = None
+    memory_bytes: int | None = None
+    free_memory_bytes: int | None = None
+    cpu_pressure: float | None = None
+    memory_pressure: float | None = None
+    io_pressure: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cause:
+    """What made slots bad, proven by the host.
+
+    `kind`, `what` and `since` name it; `text`, a sentence with its numbers, may change while it
+    lasts. `what`: the path, for a disk. `until` None: it lasts.
+    """
+
+    kind: CauseKind
+    since: datetime
+    until: datetime | None = None
+    what: str = ""
+    text: str = ""
 
 
 # ---- Messages: what doorbells put on the main loop's queue --------------------------------------
@@ -592,12 +760,11 @@ class Verify:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivered:
-    """A sender's report: a row of the outbox was tried, and this came of it."""
+    """A sender's report: these rows of the outbox were tried in one message."""
 
-    row: str
+    rows: tuple[str, ...]
     channel: str
     delivery: Delivery
-    incident: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

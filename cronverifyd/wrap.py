@@ -40,6 +40,7 @@ OUTCOMES = "/var/lib/cronverifyd/outcomes.d/%u.jsonl"  # fixed at installation
 DEFAULT_PATH = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as in dash
 
 TAIL_BYTES = 16384
+SEARCHED_BYTES = TAIL_BYTES + 4096  # a secret that begins before the tail has to be seen whole
 LINE_BYTES = 65536  # of a line in the outcome file, its newline included
 COMMAND_CHARS = 4096  # These three keep a line without output under LINE_BYTES, even if every
 MESSAGE_CHARS = 2048  # character of theirs takes the six bytes of \uXXXX.
@@ -70,6 +71,88 @@ ESCAPES = {n: f"\\u{n:04x}" for n in (*range(32), *range(127, 160), 0x2028, 0x20
 ESCAPES.update({9: "\\t", 10: "\\n", 13: "\\r", 34: '\\"', 92: "\\\\"})
 # What a shell reads as it stands.
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_-+=:,./"
+
+REDACTED = "[redacted]"
+UNSEARCHED = "[redacted: there was no means to look for secrets]"
+SECRET_NAMES = (b"PASS", b"TOKEN", b"SECRET", b"KEY", b"CRED")
+SECRET_CHARS = 6  # a shorter value of such a variable is no secret
+
+# How secrets look: of which words one must be in a text, for it to be worth to import `re`, which
+# costs 6 ms (words in small letters are looked for in any case), and a pattern whose group 1 stays.
+# The daemon looks again before it tells anybody: these are the patterns of tell/redact.py, too.
+SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (  # what stands before the host of a URL; `git` is a name, and no secret
+        ("@ ://", "@ :\\/"),
+        (
+            r"(:(?:\\?/){2})(?!git@)(?:[^\s/?#\"<>'`\\]{1,512}"
+            r"|[^\s/?#\"<>'`\\@:\[]{1,256}:(?!\d{1,5}[/?#])[^\s\"<>'`@]{1,256})(?=@)"
+        ),
+    ),
+    (  # a header whose value stands in quotes: JSON, a list of pairs
+        ("authorization",),
+        (
+            r"(?im)(authorization(?:\\{0,4}[\"'])?[ \t]*(?:=>|[:=,])[ \t]*[\[(]?[bu]?"
+            r"(\\{0,4}[\"'])).*?(?=\2|$)"
+        ),
+    ),
+    (  # a header that stands in quotes whole: a shell's word
+        ("authorization",),
+        r"(?im)((\\{0,4}[\"'])(?:(?:proxy|x)[-_])?authorization:[ \t]*)(?![ \t\"'\\]).*?(?=\2|$)",
+    ),
+    (  # a header without quotes; of the schemes that have one word the rest of the line may stay
+        ("authorization",),
+        (
+            r"(?im)(authorization(?:\x1b\[[0-9;]*m)*(?:\\{0,4}[\"'])?[ \t]*(?:=>|[:=])[ \t]*"
+            r"(?:\x1b\[[0-9;]*m)*)(?![\[(]?[bu]?\\{0,4}[\"'])(?:\[redacted\](?!\w)"
+            r"|(?:bearer|basic|token|negotiate|ntlm|apikey)[ \t]+[^\s\"',;]+|\S.*)"
+        ),
+    ),
+    (  # AWS, a secret key and a session token where they are named
+        ("secret", "session_token", "sessiontoken"),
+        (
+            r"(?i)((?:secret[_ -]?access[_ -]?key|secret[_ -]?key|session[_ -]?token)"
+            r"(?: \[\w*\])?\\{0,4}[\"']?\s*(?:=>|[:=>])\s*\\{0,4}[\"']?)[A-Za-z0-9/+=]{40,}"
+        ),
+    ),
+    (("AKIA", "ASIA"), r"()(?:AKIA|ASIA)[A-Z0-9]{16,}"),
+    (
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+        r"()(?:gh[pousr]|github_pat)_[A-Za-z0-9_]{22,}(?:\.[A-Za-z0-9_-]+)*",
+    ),
+    (
+        ("glpat-", "gldt-", "glrt-", "glptt-", "glcbt-"),
+        r"()gl(?:pat|dt|rt|ptt|cbt)-[A-Za-z0-9_-]{20,}(?:\.[A-Za-z0-9]+)*",
+    ),
+    (("xox", "xapp-"), r"()(?:xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9-]{10,}"),
+    (
+        ("hooks.slack",),
+        r"(hooks\.slack(?:-gov)?\.com\\?/[a-z]+\\?/)(?:\\?/|[A-Za-z0-9_%+-])+",
+    ),
+    (
+        ("sk_live_", "rk_live_", "sk_test_", "rk_test_"),
+        r"()(?:(?<![A-Za-z0-9])|(?<=[\[0-9;]m))[rs]k_(?:live|test)_[A-Za-z0-9]{16,}",
+    ),
+    (  # a JWT; what is in its second part begins with `{"` as well, unless it is encrypted
+        ("eyJ",),
+        (
+            r"()(?:(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,8192}"
+            r"|eyJ[A-Za-z0-9_-]{8,4096}\.eyJ[A-Za-z0-9_-]{4,8192})(?:\.[A-Za-z0-9_-]*){1,3}"
+        ),
+    ),
+    (  # a variable of another environment than ours; a number is no secret
+        ("PASS =", "TOKEN =", "SECRET =", "KEY =", "CRED ="),
+        (
+            r"((?<![A-Z0-9_])(?=[A-Z0-9_]{0,99}(?:PASS|TOKEN|SECRET|KEY|CRED))[A-Z0-9_]{2,100}=)"
+            r"(?:\"(?!\$[\w{(])(?:[^\"\\\n]|\\.){6,}\"|(?:\$?'[^'\n]{2,}'(?:\\')?)+"
+            r"|(?![$=]|[0-9.]+(?![^\s\"',;]))[^\s\"'\\]{6,})"
+        ),
+    ),
+)
+KEY_MARK = r"-{4,5} ?(BEGIN|END) [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
+KEY_LINE = (
+    r"(?:.*[^A-Za-z0-9+/=])?[A-Za-z0-9+/=]{32,}[\s\"',\\]*|\s*[A-Za-z0-9+/=]*\s*"
+    r"|\s*(?:Proc-Type|DEK-Info|Version|Comment|Hash):.*"
+)
 
 Pipes = list[tuple[int, int, list[int]]]  # outlet, inlet, and which of 1 and 2 it is to the job
 Signals = tuple[set[int], object]  # the mask, and what SIGCHLD did, before us
@@ -352,15 +435,15 @@ class Relay:
     def keep(self, stream: int, block: bytearray, size: int) -> None:
         """Count what was printed, and keep the end of it."""
         place = stream if self.apart else 0
-        end = bytes(memoryview(block)[max(0, size - TAIL_BYTES) : size])
+        end = bytes(memoryview(block)[max(0, size - SEARCHED_BYTES) : size])
         # To find is ten times as fast as to count, and binary output may have no lines at all.
         lines = block.count(10, 0, size) if block.find(10, 0, size) >= 0 else 0
         with self.keeping:
             self.total += size
             self.newlines += lines
             self.unended = end[-1] != 10
-            whole = len(end) == TAIL_BYTES
-            self.kept[place] = end if whole else (self.kept[place] + end)[-TAIL_BYTES:]
+            whole = len(end) == SEARCHED_BYTES
+            self.kept[place] = end if whole else (self.kept[place] + end)[-SEARCHED_BYTES:]
 
     def answer(self, *_: object) -> None:
         """Tell the wrapper, once, how much was printed and how it ended."""
@@ -429,12 +512,15 @@ def slurp(path: str, size: int = 4096) -> bytes:
         fd = posix.open(path, posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK)
     except OSError:
         return b""
-    try:
-        return posix.read(fd, size)
+    data = b""
+    try:  # in pieces: a buffer for all of it is more than a job's limit of memory may allow
+        while len(data) < size and (piece := posix.read(fd, min(size - len(data), LINE_BYTES))):
+            data += piece
     except OSError:
-        return b""
+        pass  # what there is of it
     finally:
         posix.close(fd)
+    return data
 
 
 def describe(pid: int, command: list[str]) -> dict[str, object]:
@@ -451,8 +537,18 @@ def describe(pid: int, command: list[str]) -> dict[str, object]:
         "pid_start": int(ticks[0]) if ticks else None,
         "wrapper_pid": posix.getpid(),
         "boot": slurp("/proc/sys/kernel/random/boot_id").decode().strip() or None,
-        "command": " ".join(map(quoted, command))[:COMMAND_CHARS],
+        "command": told(command),
     }
+
+
+def told(command: list[str]) -> str:
+    """Return a command as a shell has it, without its secrets: those of its words, and of it all.
+
+    A word is searched before it is quoted, for that would change it.
+    """
+    ends = "\n\0"  # what neither a secret nor a word goes on after
+    text = without_secrets(ends.join(command)[:TAIL_BYTES])
+    return without_secrets(" ".join(map(quoted, text.split(ends))))[:COMMAND_CHARS]
 
 
 def quoted(word: str) -> str:
@@ -484,13 +580,113 @@ def printed(tail: bytes, total: int, lines: int) -> dict[str, object]:
     cut = total > len(tail)
     if cut:
         tail = tail[:3].lstrip(bytes(range(128, 192))) + tail[3:]
-    text = tail.decode("utf-8", "replace").encode()
+    found = tail.decode("utf-8", "replace")
+    clean = without_secrets(found)
+    text = (whole_lines(clean) if cut and clean != found else clean).encode()
     return {
         "output_tail": text[-TAIL_BYTES:].decode("utf-8", "ignore"),
         "output_bytes": total,
         "output_lines": lines,
         "output_cut": cut or len(text) > TAIL_BYTES,
     }
+
+
+def whole_lines(text: str) -> str:
+    """Leave out a first line that is not whole: half a secret is not known as one.
+
+    One that does not end soon is left out in part, as far as such a secret might reach.
+    """
+    room = SEARCHED_BYTES - TAIL_BYTES
+    return text[text.find("\n", 0, room) + 1 or room :]
+
+
+# ---- secrets
+
+
+def without_secrets(text: str) -> str:
+    """Return `text` with [redacted] in the place of each secret that is known, or looks like one.
+
+    A text with nothing suspicious in it costs some microseconds. Where `re` cannot be had (no
+    memory, no descriptors), a suspicious text is not told at all.
+    """
+    if not text:
+        return text
+    for secret in secrets():
+        text = text.replace(secret, REDACTED)
+    small = text.lower()
+    patterns = [
+        pattern
+        for needles, pattern in SHAPES
+        if any(all(n in small or n in text for n in needle.split()) for needle in needles)
+    ]
+    if not patterns and "PRIVATE KEY" not in text:
+        return text
+    try:
+        import re
+
+        text = without_keys(text)
+        for pattern in patterns:
+            text = re.sub(pattern, r"\1" + REDACTED, text)
+    except Exception:  # noqa: BLE001 - whatever it is, no secret may be told
+        return UNSEARCHED
+    return text
+
+
+def secrets() -> list[str]:
+    """Return the values of the environment that are secret by their names, the longest first.
+
+    As they are, and as they look in a shell's quotes, in JSON, and in a URL.
+    """
+    found: set[str] = set()
+    for name, raw in posix.environ.items():
+        value = raw.decode("utf-8", "replace").strip()
+        if len(value) < SECRET_CHARS or not any(map(name.upper().__contains__, SECRET_NAMES)):
+            continue
+        found.add(value)
+        if not value.isalnum():
+            found |= {quoted(value).strip("'"), to_json(value)[1:-1]}
+            found |= {in_url(value, ""), in_url(value, "/"), in_url(value, " ").replace(" ", "+")}
+    return sorted(found, key=len, reverse=True)
+
+
+def in_url(text: str, safe: str) -> str:
+    """Return `text` as it stands in a URL, where `safe` stays as it is, too."""
+    safe += "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
+    return "".join(c if c in safe else "".join(f"%{b:02X}" for b in c.encode()) for c in text)
+
+
+def without_keys(text: str) -> str:
+    """Take out the blocks of private keys, also of those whose beginning or end is missing."""
+    import re
+
+    kept, done = "", 0  # what is told, and up to where it has been searched
+    begin = None
+    for mark in [*re.finditer(KEY_MARK, text), None]:
+        if begin and (not mark or mark[1] == "BEGIN"):  # a beginning without an end
+            kept += text[done : begin.start()] + REDACTED
+            done = begin.end() + key_size(text[begin.end() : mark.start() if mark else None], 1)
+        if mark and mark[1] == "END":
+            size = key_size(text[done : mark.start()], -1)
+            kept += text[done : begin.start() if begin else mark.start() - size] + REDACTED
+            done = mark.end()
+        begin = mark if mark and mark[1] == "BEGIN" else None
+    return kept + text[done:]
+
+
+def key_size(text: str, step: int) -> int:
+    """Return how many characters at the start (step 1) or the end (-1) of `text` are of a key."""
+    import re
+
+    beside, *lines = text.split("\n")[::step]
+    size = len(beside) - len(re.sub(r"^\S+", "", beside[::step], count=1))
+    if step > 0 and beside[size:].strip():
+        return size
+    above = 0
+    for line in lines:
+        if not re.fullmatch(KEY_LINE, line):
+            break
+        above += len(line) + 1
+    return len(beside) + above if above else size
 
 
 def ended(status: int, usage: "struct_rusage", ours: "int | None") -> dict[str, object]:
@@ -522,9 +718,9 @@ def reported(path: str) -> dict[str, object]:
     for line in text.decode("utf-8", "replace").split("\n"):
         key, _, value = map(str.strip, line.partition("="))
         if key == "status":
-            report["status"] = value[:40]
+            report["status"] = without_secrets(value)[:40]
         elif key == "message":
-            report["error"] = value[:MESSAGE_CHARS]
+            report["error"] = without_secrets(value)[:MESSAGE_CHARS]
         elif key:
             metrics.update(number(key, value))
     try:
@@ -534,6 +730,8 @@ def reported(path: str) -> dict[str, object]:
     while len(to_line(metrics)) > METRICS_BYTES:
         for _ in range(len(metrics) // 8 + 1):
             metrics.popitem()
+    if without_secrets("\n".join(metrics)) != "\n".join(metrics):
+        metrics = {without_secrets(key): value for key, value in metrics.items()}
     if metrics:
         report["metrics"] = metrics
     return report
@@ -822,6 +1020,7 @@ class Run:
         report = reported(self.result)
         word = report.pop("status", "")
         if why:
+            why = without_secrets(why)
             report["error"] = f"{why}: {report['error']}" if "error" in report else why
         # A job that was killed, or says success and exits with something else, has failed.
         elif word and (end["exit_code"] == 0 or (end["exit_code"] and word != "success")):

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from cronverifyd.judge.incidents import step
+from cronverifyd.judge.incidents import Recent, step
 from cronverifyd.judge.runs import make_slot
 from cronverifyd.model import (
     Event,
@@ -102,7 +102,7 @@ def judged(text, verdict, **changed):
 def incident(text, opened_at, verdict="missed"):
     """Open the incident of a bad slot."""
     bad = judged(text, verdict)
-    return step(None, bad, [bad], job(), at(opened_at)).incident
+    return step(None, bad, Recent([bad]), job(), at(opened_at)).incident
 
 
 def line(job_name="db-backup", **keys):

@@ -96,13 +96,13 @@ def _check_here(config: Config, jobs: tuple[str, ...]) -> dict[str, Any]:
     from cronverifyd.daemon.couriers import attempt
     from cronverifyd.daemon.surveyor import survey
     from cronverifyd.engine.engine import Hands
-    from cronverifyd.model import Alert, Measure, Notice, TriggeredBy, Verify
+    from cronverifyd.model import Measure, Message, TriggeredBy, Verify
     from cronverifyd.web.answer import answer
 
     state.become_owner(config.daemon.state_dir)
     os.umask(0o077)  # as the daemon does: the output of jobs is nobody else's business
     senders = build.senders(config, sys.stderr)
-    waiting: list[tuple[str, str, Alert | Notice]] = []
+    waiting: list[tuple[str, tuple[str, ...], Message]] = []
     unmeasured: list[Measure] = []
     hands = Hands(send=lambda *handed: waiting.append(handed), measure=unmeasured.append)
     with state.hold(config.daemon.state_dir), build.engine(config, hands) as (engine, _):
@@ -114,8 +114,8 @@ def _check_here(config: Config, jobs: tuple[str, ...]) -> dict[str, Any]:
                 engine.handle(survey(unmeasured.pop(0)), read_clock())
             verified = engine.handle(look, read_clock())
         while waiting:
-            channel, row, message = waiting.pop(0)
-            delivered = attempt(channel, senders[channel], row, message)
+            channel, rows, message = waiting.pop(0)
+            delivered = attempt(channel, senders[channel], rows, message)
             engine.handle(delivered, read_clock())
             _say_what_failed(delivered)
         engine.end()

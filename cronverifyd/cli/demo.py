@@ -34,6 +34,9 @@ instance = "demo"
 [listen]
 trigger = "127.0.0.1:{port}"
 
+[alerts]
+gather = "0s"
+
 [channels.slack]
 kind = "slack"
 url = {{ env = "DEMO_SLACK_URL" }}

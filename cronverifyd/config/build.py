@@ -6,7 +6,7 @@ import glob
 import math
 import socket
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from pathlib import Path
@@ -15,18 +15,17 @@ from zoneinfo import ZoneInfo
 
 from tzlocal import get_localzone_name
 
-from cronverifyd.config import secrets
-from cronverifyd.config.pieces import Config, Cueapi, Daemon, Listen
-from cronverifyd.config.readers import did_you_mean, is_http_url
-from cronverifyd.config.secrets import UnreadableSecretError
-from cronverifyd.errors import ConfigError, ScheduleError
+from cronverifyd.config.channels import channel
+from cronverifyd.config.pieces import Alerts, Config, Cueapi, Daemon, Listen
+from cronverifyd.config.readers import did_you_mean
+from cronverifyd.errors import ScheduleError
 from cronverifyd.judge import schedule
 from cronverifyd.judge.duration import format_duration
-from cronverifyd.model import ArtifactRule, Channel, Job, Maintenance, Secret
+from cronverifyd.model import ArtifactRule, Channel, Job, Maintenance
 
 if TYPE_CHECKING:
     from cronverifyd.config.locate import Keys
-    from cronverifyd.config.sheet import Sheet
+    from cronverifyd.config.site import Site
     from cronverifyd.judge.schedule import Schedule
 
 _MAX_DURATION_S = 3600.0
@@ -37,24 +36,6 @@ _CONSOLE = Channel(name="console", kind="console")
 _OWN_FILES = ("rejected.jsonl", "journal.jsonl", "cronverifyd.sqlite3", "trigger.secret")
 
 _Values = Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Site:
-    """What the values stand in: the file, and the environment that secrets may come from.
-
-    `mode`: the permissions of the file.
-    """
-
-    sheet: Sheet
-    path: Path
-    mode: int
-    environ: Mapping[str, str]
-
-    @property
-    def folder(self) -> Path:
-        """Where relative paths start, as an absolute path."""
-        return self.path.absolute().parent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +58,7 @@ def build(values: _Values, site: Site) -> Config:
     channels = _channels(values["channels"], site)
     route = values["alerts"]["channels"] or tuple(channels)
     _check_route(route, channels, ("alerts", "channels"), site)
+    _check_route(values["alerts"]["second"], channels, ("alerts", "second"), site)
     common = _Common(timezone=daemon.timezone, channels=channels, route=route)
     jobs = {name: _job(name, job, common, site) for name, job in values["jobs"].items()}
     if not jobs:
@@ -89,8 +71,16 @@ def build(values: _Values, site: Site) -> Config:
         channels=channels,
         jobs=jobs,
         route=route,
+        alerts=_alerts(values["alerts"], site),
         warnings=site.sheet.warnings(),
     )
+
+
+def _alerts(values: _Values, site: Site) -> Alerts:
+    remind = tuple(values["remind"])
+    if list(remind) != sorted(set(remind)):
+        site.sheet.problem(("alerts", "remind"), "must rise: each is counted from the opening")
+    return Alerts(second=values["second"], remind_s=remind, gather_s=values["gather"])
 
 
 def _daemon(values: _Values, site: Site) -> Daemon:
@@ -134,41 +124,12 @@ def _cueapi(values: _Values, listen: Listen, site: Site) -> Cueapi:
     return Cueapi(
         transport=values["transport"],
         signing_secrets=tuple(
-            _secret(secret, ("cueapi", "signing_secrets", index), site)[0]
+            site.secret(secret, ("cueapi", "signing_secrets", index))[0]
             for index, secret in enumerate(signing)
         ),
-        shared_secret=shared and _secret(shared, ("cueapi", "shared_secret"), site)[0],
+        shared_secret=shared and site.secret(shared, ("cueapi", "shared_secret"))[0],
         fallback_after_s=values["fallback_after"],
     )
-
-
-def _secret(named: Secret, keys: Keys, site: Site) -> tuple[Secret, str | None]:
-    """Give a secret its place, and look for its value; report what is wrong with it."""
-    file = named.file and str(site.folder / named.file)
-    secret = replace(named, place=site.sheet.place(keys), file=file)
-    if secret.literal is not None and secrets.too_open(site.mode):
-        sentence = f"this file holds a secret, and its mode {site.mode:04o} is too open"
-        site.sheet.problem(keys, f"{sentence}; try: chmod 0640 {site.path}")
-    return secret, _look_for(secret, keys, site)
-
-
-def _look_for(secret: Secret, keys: Keys, site: Site) -> str | None:
-    try:
-        value = secrets.find(secret, site.environ)
-    except UnreadableSecretError as error:
-        site.sheet.warning(keys, _without_place(error, secret))
-        return None
-    except ConfigError as error:
-        site.sheet.problem(keys, _without_place(error, secret))
-        return None
-    if value is None:
-        site.sheet.warning(keys, secrets.not_found(secret))
-    return value
-
-
-def _without_place(error: ConfigError, secret: Secret) -> str:
-    sentence = str(error).removeprefix(f"{secret.place}: ")
-    return f"{sentence}; try: {error.remedy}" if error.remedy else sentence
 
 
 def _channels(values: Mapping[str, _Values], site: Site) -> dict[str, Channel]:
@@ -176,21 +137,7 @@ def _channels(values: Mapping[str, _Values], site: Site) -> dict[str, Channel]:
         sentence = "no channels are configured: alerts are printed where the daemon runs"
         site.sheet.warning((), sentence)
         return {_CONSOLE.name: _CONSOLE}
-    return {name: _channel(name, channel, site) for name, channel in values.items()}
-
-
-def _channel(name: str, values: _Values, site: Site) -> Channel:
-    keys: Keys = ("channels", name, "url")
-    url, kind = values["url"], values["kind"]
-    if kind == "slack" and url is None and site.sheet.sound(keys):
-        site.sheet.problem(keys, "missing: a slack channel needs its webhook's URL")
-    if kind == "console" and url is not None:
-        site.sheet.problem(keys, "a console channel has no URL")
-    if url is not None:
-        url, value = _secret(url, keys, site)
-        if value is not None and not is_http_url(value):
-            site.sheet.problem(keys, "must be an http:// or https:// URL (what is there is not)")
-    return Channel(name=name, kind=kind, url=url, severity=frozenset(values["severity"]))
+    return {name: channel(name, found, site) for name, found in values.items()}
 
 
 def _check_route(names: tuple[str, ...], channels: Collection[str], keys: Keys, site: Site) -> None:

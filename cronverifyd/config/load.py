@@ -8,9 +8,10 @@ import stat
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from cronverifyd.config.build import Site, build
+from cronverifyd.config.build import build
 from cronverifyd.config.schema import SCHEMA
 from cronverifyd.config.sheet import Sheet
+from cronverifyd.config.site import Site
 from cronverifyd.errors import ConfigError
 
 if TYPE_CHECKING:

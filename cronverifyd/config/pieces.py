@@ -48,6 +48,19 @@ class Cueapi:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Alerts:
+    """How people are told. `second`: channels that are told what another one did not take.
+
+    `remind_s`: how long after its opening, each time, an open incident is told again; the last one
+    is repeated. `gather_s`: what follows so soon after a message is told together.
+    """
+
+    second: tuple[str, ...]
+    remind_s: tuple[float, ...]
+    gather_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """All of one configuration file; `path` as the user gave it.
 
@@ -62,4 +75,5 @@ class Config:
     channels: Mapping[str, Channel]
     jobs: Mapping[str, Job]
     route: tuple[str, ...]
+    alerts: Alerts
     warnings: tuple[str, ...]

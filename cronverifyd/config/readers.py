@@ -6,12 +6,10 @@ A reader raises RefusedError and nothing else. What may be a secret is never sho
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronverifyd.config.locate import Keys
@@ -19,7 +17,7 @@ from cronverifyd.judge.duration import parse_duration
 from cronverifyd.judge.expect import ExpectError
 from cronverifyd.judge.expect import parse as parse_assertion
 from cronverifyd.judge.size import parse_size
-from cronverifyd.model import MaintenanceMode, Secret, Severity
+from cronverifyd.model import MaintenanceMode, Secret, Severity, Tls
 
 Reader = Callable[[Any], Any]
 Fault = tuple[Keys, str]
@@ -28,7 +26,6 @@ _LONGEST_S = 366 * 86_400.0
 _MOST = 1_000
 _LARGEST = 2**63 - 1  # number of TOML, and size of a file (off_t)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SOURCES = ("credential", "env", "file")
 
@@ -89,6 +86,13 @@ def text(value: Any) -> str:
     if not value.strip() or not value.isprintable():
         raise RefusedError(f"must be one line of printable text {got(value)}")
     return value
+
+
+def ascii_text(value: Any) -> str:
+    """Read a text of one line that is not empty, and has ASCII only."""
+    if not text(value).isascii():
+        raise RefusedError(f"must be ASCII {got(value)}")
+    return str(value)
 
 
 def status(value: Any) -> str:
@@ -218,33 +222,20 @@ def each(read: Reader) -> Reader:
     return read_all
 
 
-def http_url(value: Any) -> str:
-    """Read the URL of something on the web."""
-    if not is_http_url(text(value)):
-        raise RefusedError(f"must be an http:// or https:// URL {got(value)}")
-    return str(value)
+def tls(value: Any) -> Tls:
+    """Read how a mail server is spoken to."""
+    return Tls(one_of(*Tls)(value))
 
 
-def is_http_url(url: str) -> bool:
-    """Say whether a text is an http or https URL with a host."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(host) and " " not in url
-
-
-def address(value: Any) -> tuple[str, int] | None:
-    """Read `host:port`, with an IPv6 host in square brackets; None for `off`."""
-    if text(value) == "off":
-        return None
-    host, _, port = value.rpartition(":")
-    if not _is_host(host):
-        raise RefusedError(f'must be "host:port", "[IPv6]:port" or "off" {got(value)}')
-    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536):
-        raise RefusedError(f"must end with a port from 1 to 65535 {got(value)}")
-    return host.strip("[]"), int(port)
+def command(value: Any) -> tuple[str, ...]:
+    """Read a program and its arguments, which may be any text that a program can be given."""
+    if isinstance(value, str):
+        raise RefusedError(
+            'must be a list, such as ["/usr/local/bin/page", "ops"]: no shell reads it'
+        )
+    words: tuple[str, ...] = each(_argument)(value)
+    text(words[0])
+    return words
 
 
 def closed(value: Any) -> None:
@@ -295,14 +286,10 @@ def _near_zone(word: str) -> str:
     return did_you_mean(cities[0] if cities else word, zones)
 
 
-def _is_host(host: str) -> bool:
-    """Say whether it is a host name, an IPv4 address or an IPv6 address in brackets."""
-    bracketed = host.startswith("[") and host.endswith("]")
-    try:
-        return ipaddress.ip_address(host.strip("[]")).version == (6 if bracketed else 4)
-    except ValueError:
-        # What ends in digits would be taken for an IPv4 address, and is none.
-        return bool(_HOST.fullmatch(host)) and not host.rpartition(".")[2].isdigit()
+def _argument(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise RefusedError(f"must be a text in quotes {got(value)}")
+    return value
 
 
 def _source_faults(key: str, value: Any) -> list[Fault]:

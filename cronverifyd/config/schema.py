@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cronverifyd.config import readers
+from cronverifyd.config import addresses, readers
 from cronverifyd.model import MaintenanceMode, Severity
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ SCHEMA = Table(
         ),
         "listen": Table(
             {
-                "trigger": Key(read=readers.address, default=("127.0.0.1", 8400)),
+                "trigger": Key(read=addresses.address, default=("127.0.0.1", 8400)),
                 "status": Key(read=readers.closed),
             }
         ),
@@ -91,11 +91,20 @@ SCHEMA = Table(
                 {
                     "kind": Key(
                         read=readers.one_of(
-                            "slack", "console", later=["webhook", "command", "email", "apprise"]
+                            "slack", "console", "webhook", "command", "email", "apprise"
                         ),
                         required=True,
                     ),
                     "url": Key(read=readers.secret),
+                    "secret": Key(read=readers.secret),
+                    "command": Key(read=readers.command),
+                    "timeout": Key(read=readers.duration),
+                    "to": Key(read=readers.each(addresses.mailbox)),
+                    "from": Key(read=addresses.mailbox),
+                    "server": Key(read=addresses.server),
+                    "tls": Key(read=readers.tls),
+                    "username": Key(read=readers.ascii_text),
+                    "password": Key(read=readers.secret),
                     "severity": Key(read=readers.each(readers.severity), default=tuple(Severity)),
                 }
             )
@@ -103,9 +112,11 @@ SCHEMA = Table(
         "alerts": Table(
             {
                 "channels": Key(read=readers.each(readers.text)),
-                "second": LATER,
-                "remind": LATER,
-                "gather": LATER,
+                "second": Key(read=readers.each(readers.text), default=()),
+                "remind": Key(
+                    read=readers.each(readers.duration), default=(3_600.0, 14_400.0, 86_400.0)
+                ),
+                "gather": Key(read=readers.wait, default=5.0),
             }
         ),
         "heartbeat": LATER,
@@ -125,7 +136,7 @@ SCHEMA = Table(
                     "channels": Key(read=readers.each(readers.text)),
                     "user": LATER,
                     "tags": LATER,
-                    "runbook": Key(read=readers.http_url),
+                    "runbook": Key(read=addresses.http_url),
                     "enabled": Key(read=readers.flag, default=True),
                     "maintenance": Listed(
                         Table(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cronverifyd.config.secrets import resolve
+from cronverifyd.daemon.clock import read_clock
 from cronverifyd.engine.engine import Engine
 from cronverifyd.engine.scope import Scope
 from cronverifyd.host.processes import Processes
@@ -27,12 +29,11 @@ if TYPE_CHECKING:
 def senders(config: Config, console: TextIO) -> dict[str, Sender]:
     """Make a sender for each channel. `console`: where the channels of that kind write.
 
-    Raises ConfigError for a secret that cannot be found.
+    Raises ConfigError for a secret that cannot be found, or a channel that cannot work.
     """
+    look_up = partial(resolve, environ=os.environ)
     return {
-        name: build_sender(
-            channel, resolve(channel.url, os.environ) if channel.url else None, console
-        )
+        name: build_sender(channel, look_up, console, read_clock)
         for name, channel in config.channels.items()
     }
 
@@ -46,6 +47,9 @@ def scope(config: Config) -> Scope:
         default_route=config.route,
         instance=config.daemon.instance,
         state_dir=config.daemon.state_dir,
+        gather=timedelta(seconds=config.alerts.gather_s),
+        second=config.alerts.second,
+        remind=tuple(timedelta(seconds=each) for each in config.alerts.remind_s),
         fallback=timedelta(seconds=config.cueapi.fallback_after_s if waits else 0),
     )
 

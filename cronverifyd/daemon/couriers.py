@@ -6,12 +6,12 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from cronverifyd.model import Alert, Delivered, Delivery, DeliveryResult, Notice
+from cronverifyd.model import Delivered, Delivery, DeliveryResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cronverifyd.model import Sender
+    from cronverifyd.model import Message, Sender
 
 
 class Courier:
@@ -21,7 +21,7 @@ class Courier:
         self._channel = channel
         self._sender = sender
         self._report = report
-        self._waiting: SimpleQueue[tuple[str, Alert | Notice] | None] = SimpleQueue()
+        self._waiting: SimpleQueue[tuple[tuple[str, ...], Message] | None] = SimpleQueue()
         # daemon: a request that hangs must not keep the process from stopping; its row is marked
         # `sending`, and the next start tells it again.
         self._thread = threading.Thread(target=self._run, name=f"tell-{channel}", daemon=True)
@@ -30,9 +30,9 @@ class Courier:
         """Start the thread."""
         self._thread.start()
 
-    def hand(self, row: str, message: Alert | Notice) -> None:
-        """Give it one message."""
-        self._waiting.put((row, message))
+    def hand(self, rows: tuple[str, ...], message: Message) -> None:
+        """Give it one message, which tells of these rows of the outbox."""
+        self._waiting.put((rows, message))
 
     def dismiss(self) -> None:
         """Let it finish what it sends, and take nothing more."""
@@ -48,14 +48,14 @@ class Courier:
             self._report(attempt(self._channel, self._sender, *item))
 
 
-def attempt(channel: str, sender: Sender, row: str, message: Alert | Notice) -> Delivered:
+def attempt(channel: str, sender: Sender, rows: tuple[str, ...], message: Message) -> Delivered:
     """Send one message and report; whatever a sender raises is one more reason to try again."""
     try:
         delivery = sender.send(message)
     except Exception as error:  # noqa: BLE001 (the thread's edge: one bad message stops no other)
         what = f"the sender failed: {type(error).__name__}"
         delivery = Delivery(result=DeliveryResult.RETRY, error=what)
-    return Delivered(row=row, channel=channel, delivery=delivery, incident=message.incident)
+    return Delivered(rows=rows, channel=channel, delivery=delivery)
 
 
 class Couriers:
@@ -69,9 +69,9 @@ class Couriers:
         for courier in self._couriers.values():
             courier.start()
 
-    def hand_over(self, channel: str, row: str, message: Alert | Notice) -> None:
+    def hand_over(self, channel: str, rows: tuple[str, ...], message: Message) -> None:
         """Give a message to its channel's courier."""
-        self._couriers[channel].hand(row, message)
+        self._couriers[channel].hand(rows, message)
 
     def stop(self, timeout_s: float) -> list[str]:
         """Stop all; return the channels that were still sending when the time was over."""

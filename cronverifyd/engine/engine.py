@@ -15,17 +15,17 @@ from cronverifyd.engine.ingest import Ingest
 from cronverifyd.engine.ledgers import Ledgers
 from cronverifyd.engine.lost import Lost
 from cronverifyd.engine.measuring import Measuring
+from cronverifyd.engine.post import Post
 from cronverifyd.engine.sight import Sight
 from cronverifyd.engine.verdicts import Verdicts
 from cronverifyd.errors import UnknownJobError
 from cronverifyd.model import (
-    Alert,
-    AlertState,
     BadJob,
     Delivered,
     Look,
     Measure,
     Measured,
+    Message,
     Notice,
     TriggeredBy,
     Verified,
@@ -52,11 +52,11 @@ _BLOCKS_A_TURN = 16
 class Hands:
     """Those who do for the engine what takes time; each answers by a message.
 
-    `send(channel, row, message)` gives a message to the channel's sender, and is answered by a
-    `Delivered`; `measure(request)` by a `Measured`.
+    `send(channel, rows, message)` gives a message, which tells of these rows of the outbox, to the
+    channel's sender, and is answered by a `Delivered`; `measure(request)` by a `Measured`.
     """
 
-    send: Callable[[str, str, Alert | Notice], None]
+    send: Callable[[str, tuple[str, ...], Message], None]
     measure: Callable[[Measure], None]
 
 
@@ -84,8 +84,7 @@ class Engine:
         self._verdicts = Verdicts(ledgers)
         self._ingest = Ingest(ledgers, self._verdicts)
         self._lost = Lost(store, host, self._verdicts)
-        self._busy: set[str] = set()
-        self._unsettled: list[Delivered] = []
+        self._post = Post(scope, store, hands.send)
         self._torn = False
         self.backlog = False
         """True when the last look stopped before the end of the files: look again at once."""
@@ -135,18 +134,15 @@ class Engine:
 
     def settle(self, message: Delivered, now: datetime) -> None:
         """Record what came of an attempt to send; what cannot be recorded is kept for later."""
-        self._unsettled.append(message)
+        self._post.report(message)
         self._settle_all(now)
 
     def next_moment(self) -> datetime | None:
         """Say when the engine wants to be rung next, or None."""
-        moments = [
-            at
-            for channel, at in self._store.outbox.next_tries().items()
-            if channel in self._scope.channels and channel not in self._busy
-        ]
-        if (deadline := self._verdicts.deadlines.next()) is not None:
-            moments.append(deadline)
+        moments = self._post.moments()
+        for at in (self._verdicts.deadlines.next(), self._verdicts.next_reminder()):
+            if at is not None:
+                moments.append(at)
         return min(moments, default=None)
 
     def notify(self, notice: Notice, now: datetime) -> None:
@@ -158,13 +154,13 @@ class Engine:
     def dispatch(self, now: datetime) -> None:
         """Give each idle channel its next message."""
         self._settle_all(now)
-        due = {c for c, at in self._store.outbox.next_tries().items() if at <= now}
-        for channel in sorted((due & self._scope.channels.keys()) - self._busy):
+        if self._post.has_to_escalate(now):
             with self._unit():
-                taken = self._store.outbox.take(channel, now)
-            if taken is not None:
-                self._busy.add(channel)
-                self._hands.send(channel, *taken)
+                self._post.escalate(now)
+        for channel in self._post.due(now):
+            with self._unit():
+                parcel = self._post.take(channel, now)
+            self._post.hand_over(channel, parcel, now)
 
     @contextmanager
     def _unit(self) -> Iterator[None]:
@@ -239,7 +235,8 @@ class Engine:
         for measured in self._measuring.overdue(now):
             self._take_measure(measured, now)
         deadline = self._verdicts.deadlines.first()
-        is_due = deadline is not None and deadline <= now
+        reminder = self._verdicts.next_reminder()
+        is_due = any(at is not None and at <= now for at in (deadline, reminder))
         findings = self._findings.gather()
         if not (is_due or findings or suspects or self._sight.has_changed()):
             self._findings.forget()
@@ -249,6 +246,7 @@ class Engine:
             seen_again = self._sight.keep(now)
             self._lost.conclude(suspects, by, now)
             self._verdicts.judge_due(by, now, triggered)
+            self._verdicts.remind(now)
             if seen_again:
                 self._verdicts.judge_unknown(by, now)
             self._sight.settle(now)
@@ -310,24 +308,7 @@ class Engine:
         return Verified(checked=len(set(names)), details=tuple(bad))
 
     def _settle_all(self, now: datetime) -> None:
-        while self._unsettled:
-            message = self._unsettled[0]
+        while (report := self._post.first_report()) is not None:
             with self._unit():
-                self._settle(message, now)
-            self._unsettled.pop(0)
-            self._busy.discard(message.channel)
-
-    def _settle(self, message: Delivered, now: datetime) -> None:
-        delivery = message.delivery
-        state = self._store.outbox.settle(message.row, delivery, now)
-        if message.incident is not None and state is AlertState.DEAD:
-            self._store.outbox.supersede(message.incident, message.channel)
-        self._store.note(
-            "delivery",
-            now,
-            id=message.row,
-            channel=message.channel,
-            state=state,
-            receipt=delivery.receipt,
-            error=delivery.error,
-        )
+                self._post.settle(report, now)
+            self._post.forget_report()

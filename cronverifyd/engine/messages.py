@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cronverifyd.judge.wording import plural
-from cronverifyd.model import Alert, FindingKind, Notice, NoticeKind, Severity
+from cronverifyd.model import (
+    Alert,
+    AlertKind,
+    Digest,
+    FindingKind,
+    Notice,
+    NoticeKind,
+    Severity,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,7 +22,16 @@ if TYPE_CHECKING:
 
     from cronverifyd.engine.scope import Scope
     from cronverifyd.intake.rejected import Rejection
-    from cronverifyd.model import AlertKind, Finding, Hole, Incident, Job, JudgedSlot, Mark, Run
+    from cronverifyd.model import (
+        Finding,
+        Hole,
+        Incident,
+        Job,
+        JudgedSlot,
+        Mark,
+        Message,
+        Run,
+    )
 
 _FINDINGS = {
     FindingKind.DUPLICATE: (
@@ -42,7 +60,7 @@ def alert(
     """Tell of a job's incident. `run`: the one that decided the slot, if any."""
     job = scope.jobs[incident.job]
     return Alert(
-        id=f"{incident.id}.{kind}",
+        id=f"{incident.id}.{kind}" + (f".{incident.reminders}" if incident.reminders else ""),
         incident=incident.id,
         kind=kind,
         job=job.name,
@@ -75,6 +93,41 @@ def alert(
         command=run.command if run else None,
         runbook=job.runbook,
     )
+
+
+def gathered(scope: Scope, told: Sequence[Alert | Notice], row: str, now: datetime) -> Message:
+    """Make one message of all that a channel has to be told. `row`: the first one's in the outbox.
+
+    Of each incident only the newest word counts; where that is a recovery of which the failure was
+    not told, it says so.
+    """
+    newest: dict[str, Alert | Notice] = {}
+    for message in told:
+        key = message.incident or message.id
+        before = newest.pop(key, None)  # what is newer stands at the end of the row
+        newest[key] = message if before is None else overtaking(message, before)
+    parts = tuple(newest.values())
+    if len(parts) == 1:
+        return parts[0]
+    return Digest(
+        id=f"digest-{row}",
+        instance=scope.instance,
+        severity=min((part.severity for part in parts), key=list(Severity).index),
+        created_at=now,
+        parts=parts,
+        may_repeat=any(part.may_repeat for part in parts),
+    )
+
+
+def overtaking(last: Alert | Notice, before: Alert | Notice) -> Alert | Notice:
+    """Let a recovery that overtakes its failure say what was wrong."""
+    if not isinstance(last, Alert) or last.kind is not AlertKind.RECOVERED:
+        return last
+    if not isinstance(before, Alert) or before.kind is AlertKind.RECOVERED:
+        return last
+    may_repeat = last.may_repeat or before.may_repeat
+    unheard = f"{before.verdict}: {before.reason}"
+    return replace(last, unheard=unheard, may_repeat=may_repeat)
 
 
 def rejected_lines(

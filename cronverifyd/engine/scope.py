@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scope:
-    """What is watched and who is told. `fallback`: how long the local timer waits for a trigger."""
+    """What is watched and who is told.
+
+    `fallback`: how long the local timer waits for a trigger. `gather`: what follows on a channel so
+    soon after a message is told together. `second`: the channels that are told what another one did
+    not take. `remind`: how long after its opening, each time, an open incident is told again; the
+    last one is repeated.
+    """
 
     jobs: Mapping[str, Job]
     channels: Mapping[str, Channel]
@@ -23,6 +29,9 @@ class Scope:
     instance: str
     state_dir: Path
     fallback: timedelta = field(default_factory=timedelta)
+    gather: timedelta = field(default_factory=timedelta)
+    second: tuple[str, ...] = ()
+    remind: tuple[timedelta, ...] = ()
 
     def watched(self) -> dict[str, Job]:
         """Return the jobs that owe something."""

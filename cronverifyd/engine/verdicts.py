@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING
 from cronverifyd.engine import messages
 from cronverifyd.engine.deadlines import Deadlines, Moment
 from cronverifyd.engine.due import Walk, by_instant, unsettled
-from cronverifyd.judge.incidents import closed, inherited, matters, needed, step
+from cronverifyd.judge.incidents import (
+    SHORT_WHILE,
+    Recent,
+    closed,
+    inherited,
+    matters,
+    needed,
+    next_reminder,
+    reminded,
+    step,
+)
 from cronverifyd.judge.maintenance import window_at
 from cronverifyd.judge.runs import skips
 from cronverifyd.judge.verify import first_moment, judge, own_deadline, patience
 from cronverifyd.model import AlertKind, JudgedSlot, MaintenanceMode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cronverifyd.engine.ledgers import Ledgers
     from cronverifyd.judge.incidents import Change
     from cronverifyd.model import Incident, Job, Notice, Run, Slot, Tenure, TriggeredBy
@@ -182,20 +194,30 @@ class Verdicts:
     def _follow_up(self, job: Job, judged: JudgedSlot, run: Run | None, now: datetime) -> None:
         """Open, join or close the job's incident.
 
-        Where an older slot turns out bad, the newer good ones may close at once what it opened.
+        Where an older slot turns out bad, the newer ones are looked at once more, in their order:
+        good ones may close at once what it opened.
         """
+        if not self._step(job, judged, run, now) or judged.judgment.verdict.good:
+            return
+        slots = self._store.slots_that_count(job.name, needed(job))
+        for newer in reversed([s for s in slots if s.slot.at > judged.slot.at]):
+            known = newer.judgment.run and self._store.run(job.name, newer.judgment.run)
+            self._step(job, newer, known[0] if known else None, now)
+
+    def _step(self, job: Job, judged: JudgedSlot, run: Run | None, now: datetime) -> bool:
+        """Do what a slot's verdict does to the job's incident; False: nothing."""
         incident = self._incidents.get(job.name)
         if not matters(incident, judged):
-            return
-        recent = self._store.slots_that_count(job.name, needed(job))
-        change = step(incident, judged, recent, job, now)
-        if change is None:
-            return
-        self._apply(change, judged, run)
-        newest = recent[0]
-        if judged.judgment.verdict.bad and newest.judgment.verdict.good:
-            known = newest.judgment.run and self._store.run(job.name, newest.judgment.run)
-            self._follow_up(job, newest, known[0] if known else None, now)
+            return False
+        slots = self._store.slots_that_count(job.name, needed(job))
+        change = step(incident, judged, self._recent(job, slots), job, now)
+        if change is not None:
+            self._apply(change, judged, run)
+        return change is not None
+
+    def _recent(self, job: Job, slots: Sequence[JudgedSlot]) -> Recent:
+        since = slots[:SHORT_WHILE][-1].slot.at
+        return Recent(slots, self._store.openings_since(job.name, since))
 
     def _apply(self, change: Change, judged: JudgedSlot, run: Run | None) -> None:
         incident = change.incident
@@ -205,12 +227,29 @@ class Verdicts:
             incident = replace(incident, announced=True)
         self._keep(incident)
 
+    def next_reminder(self) -> datetime | None:
+        """Say when an open incident has to be told again, or None."""
+        ladder = self._scope.remind
+        due = (next_reminder(incident, ladder) for incident in self._incidents.values())
+        return min((at for at in due if at is not None), default=None)
+
+    def remind(self, now: datetime) -> None:
+        """Tell again of the incidents that are open for long."""
+        for incident in list(self._incidents.values()):
+            told = reminded(incident, self._scope.remind, now)
+            judged = self._store.slot(incident.job, incident.last_bad_slot)
+            if told != incident and judged is not None and incident.job in self.jobs:
+                known = judged.judgment.run and self._store.run(incident.job, judged.judgment.run)
+                self._announce(AlertKind.REMINDED, told, judged, known[0] if known else None)
+            if told != incident:
+                self._keep(told)
+
     def _announce(
         self, kind: AlertKind, incident: Incident, judged: JudgedSlot, run: Run | None
     ) -> bool:
         """Queue an alert; a recovery goes where the opening went. False: nobody is to be told."""
         job = self.jobs[incident.job]
-        if kind is AlertKind.OPENED:
+        if kind in {AlertKind.OPENED, AlertKind.FLAPPING}:
             route = self._scope.route(job.severity, job.channels)
         else:
             told = self._store.outbox.channels_of(incident.id)

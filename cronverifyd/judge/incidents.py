@@ -1,7 +1,6 @@
 """Incidents: at most one open a job, from its first bad slots until it heals.
 
-`recent`, in all of this module: the job's newest slots that count, newest first. Pending and
-unknown ones and those in maintenance do not; they neither break a row nor count in it.
+Pending and unknown slots, and those in maintenance, neither break a row of slots nor count in it.
 """
 
 from __future__ import annotations
@@ -19,6 +18,11 @@ if TYPE_CHECKING:
 
     from cronverifyd.model import Job, JudgedSlot
 
+SHORT_WHILE = 10
+"""Three openings within so many slots are flapping."""
+
+_FLAPS = 3
+_HOLDS = 10
 _CLOCKS_DIFFER = timedelta(seconds=60)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _MORE = 32
@@ -32,6 +36,17 @@ class Change:
     incident: Incident
     tells: AlertKind | None = None
     joined: tuple[JudgedSlot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """A job's newest slots that count, newest first.
+
+    `openings`: how many incidents began among the ten newest of them.
+    """
+
+    slots: Sequence[JudgedSlot]
+    openings: int = 0
 
 
 def counts(judged: JudgedSlot) -> bool:
@@ -61,17 +76,21 @@ def inherited(before: JudgedSlot | None, incident: Incident | None) -> str | Non
 
 def needed(job: Job) -> int:
     """Say how many of the recent slots `step` has to be given."""
-    return job.recover_after + (job.tolerate + _MORE if job.tolerate else 1)
+    row = job.tolerate + _MORE if job.tolerate else 1
+    return max(job.recover_after + row, SHORT_WHILE + 1)
 
 
 def step(
     incident: Incident | None,
     judged: JudgedSlot,
-    recent: Sequence[JudgedSlot],
+    recent: Recent,
     job: Job,
     now: datetime,
 ) -> Change | None:
     """Say what a slot's verdict does to its job's open incident; None: nothing.
+
+    With the third one in a short while it is flapping: it is told as such, and closes when ten
+    slots in a row are good.
 
     A bad slot opens one when more than `tolerate` in a row are bad, or joins it; a slot that has
     done so does nothing more. A good one closes it when `recover_after` in a row are good since the
@@ -80,13 +99,17 @@ def step(
     if not matters(incident, judged):
         return None
     if incident is not None and judged.judgment.verdict.good:
-        return _healed(incident, judged, recent, job, now)
+        return _healed(incident, judged, recent.slots, job, now)
     if incident is not None:
         return Change(incident=_joined(incident, [judged]), joined=(judged,))
-    row = _bad_row(judged, recent)
+    row = _bad_row(judged, recent.slots)
     if len(row) <= job.tolerate:
         return None
-    return Change(incident=_opened(row, now), tells=AlertKind.OPENED, joined=tuple(row))
+    incident = _opened(row, now)
+    if recent.openings + 1 < _FLAPS:
+        return Change(incident=incident, tells=AlertKind.OPENED, joined=tuple(row))
+    incident = replace(incident, flapping=True)
+    return Change(incident=incident, tells=AlertKind.FLAPPING, joined=tuple(row))
 
 
 def closed(incident: Incident, reason: str, now: datetime) -> Incident:
@@ -102,10 +125,32 @@ def _healed(
         # A clock that was wrong has judged it; it must not outlive every good slot until then.
         last_bad = incident.first_slot if incident.first_slot <= now else _LONG_AGO
     good = sum(s.slot.at > last_bad and s.judgment.verdict.good for s in recent)
-    if judged.slot.at != incident.last_bad_slot and good < job.recover_after:
+    by_hand = judged.slot.at == incident.last_bad_slot and not incident.flapping
+    if not by_hand and good < _wanted(incident, job):
         return None
     tells = AlertKind.RECOVERED if incident.announced else None
     return Change(incident=closed(incident, "healed", now), tells=tells)
+
+
+def _wanted(incident: Incident, job: Job) -> int:
+    """Say how many good slots in a row close an incident."""
+    return max(job.recover_after, _HOLDS) if incident.flapping else job.recover_after
+
+
+def next_reminder(incident: Incident, ladder: Sequence[timedelta]) -> datetime | None:
+    """Say when an open incident is told again; after the ladder its last step is repeated."""
+    if not ladder or incident.closed_at is not None or not incident.announced:
+        return None
+    beyond = max(0, incident.reminders - len(ladder) + 1)
+    step_after = ladder[min(incident.reminders, len(ladder) - 1)]
+    return incident.opened_at + step_after + beyond * ladder[-1]
+
+
+def reminded(incident: Incident, ladder: Sequence[timedelta], now: datetime) -> Incident:
+    """Count the reminders that are due, however many: they are told as one."""
+    while (at := next_reminder(incident, ladder)) is not None and at <= now:
+        incident = replace(incident, reminders=incident.reminders + 1)
+    return incident
 
 
 def _bad_row(judged: JudgedSlot, recent: Sequence[JudgedSlot]) -> list[JudgedSlot]:

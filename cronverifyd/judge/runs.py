@@ -81,7 +81,8 @@ def _with_start(run: Run, event: Event, written: Window) -> Run:
     )
     if run.ended_at is None:
         untimed_since = run.untimed_since if run.started_at else written.earliest
-        known.update(status="running", untimed_since=None if event.at else untimed_since)
+        is_timed = event.at is not None or event.started_at is not None
+        known.update(status="running", untimed_since=None if is_timed else untimed_since)
     return _measured(replace(run, **known))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import takewhile
+from operator import itemgetter
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -18,10 +20,11 @@ from cronverifyd.model import (
     Notice,
     NoticeKind,
 )
-from cronverifyd.store.instants import from_us, to_us
+from cronverifyd.store.instants import from_us, from_us_or_none, to_us
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
     from datetime import datetime
 
     from cronverifyd.model import Delivery
@@ -29,12 +32,11 @@ if TYPE_CHECKING:
 GIVE_UP_AFTER = timedelta(hours=24)
 _LONGEST_WAIT_S = 300.0
 _ALERT_KINDS = frozenset(AlertKind)
-_IS_NEXT = (
-    "state <> 'sending' AND NOT EXISTS ("
-    "SELECT 1 FROM outbox AS e WHERE e.channel = o.channel AND e.job = o.job"
-    " AND e.seq < o.seq AND e.next_try_us IS NOT NULL)"
+_MOST_TOGETHER = 500
+_PILE = 10
+_OUT_OF_REACH = (
+    "escalated = 0 AND (state = ? OR (tries > 0 AND next_try_us IS NOT NULL AND created_us <= ?))"
 )
-"""A row that nobody is sending, and before which nothing of its job waits."""
 
 
 class Outbox:
@@ -66,29 +68,58 @@ class Outbox:
         )
         return cursor.rowcount == 1
 
-    def take(self, channel: str, now: datetime) -> tuple[str, Alert | Notice] | None:
-        """Mark the channel's next row `sending` and return its id and message.
+    def take(
+        self, channel: str, now: datetime, *, together: bool = True
+    ) -> list[tuple[str, Alert | Notice]]:
+        """Mark `sending` all that waits for a channel; return the ids of the rows and the messages.
 
-        Order is kept within a job: a recovery waits for its opening. The mark comes before the
-        request, so that after a crash in between the message can say that it may be a repetition.
+        `together` False: only what concerns the first one's incident, unless much has piled up. A
+        channel that did not take the last message is left alone until its next try, so that all
+        stays in order. The mark comes before the request, so that after a crash in between the
+        message can say that it may be a repetition. Of several, the output of jobs is left out.
         """
-        row = self._db.execute(
-            "SELECT id, kind, message FROM outbox AS o"
-            f" WHERE channel = ? AND next_try_us <= ? AND {_IS_NEXT} ORDER BY seq LIMIT 1",
-            (channel, to_us(now)),
-        ).fetchone()
-        if row is None:
-            return None
-        self._db.execute(
-            "UPDATE outbox SET state = ? WHERE id = ?", (AlertState.SENDING, row["id"])
+        if (until := self._backs_off_until(channel)) is not None and until > now:
+            return []
+        rows = self._db.execute(
+            "SELECT id, kind, incident, message, alone FROM outbox"
+            " WHERE channel = ? AND next_try_us <= ? AND state <> ? ORDER BY seq LIMIT ?",
+            (channel, to_us(now), AlertState.SENDING, _MOST_TOGETHER),
+        ).fetchall()
+        taken = rows[:1]
+        if rows and not rows[0]["alone"]:
+            taken += takewhile(lambda row: not row["alone"], rows[1:])
+            if not together and len(taken) <= _PILE:
+                first = taken[0]["incident"]
+                taken = [row for row in taken if row is taken[0] or row["incident"] == first]
+                taken = taken if first else taken[:1]
+        self._db.executemany(
+            "UPDATE outbox SET state = ? WHERE id = ?",
+            [(AlertState.SENDING, row["id"]) for row in taken],
         )
-        return row["id"], _message_of(row)
+        return [(row["id"], _message_of(row, brief=len(taken) > 1)) for row in taken]
 
-    def settle(self, row_id: str, delivery: Delivery, now: datetime) -> AlertState:
-        """Record what came of an attempt, and say where the row stands now.
+    def _backs_off_until(self, channel: str) -> datetime | None:
+        row = self._db.execute(
+            "SELECT max(next_try_us) FROM outbox WHERE channel = ? AND state = ?",
+            (channel, AlertState.FAILED),
+        ).fetchone()
+        return from_us_or_none(row[0])
 
-        A row that is settled already, as after a restart in between, stays as it is.
+    def settle(self, rows: Sequence[str], delivery: Delivery, now: datetime) -> list[AlertState]:
+        """Record what came of an attempt, and say where each of its rows stands now.
+
+        A row that is settled already, as after a restart in between, stays as it is. Several that
+        were refused together are tried one by one: one of them may be at fault.
         """
+        if len(rows) > 1 and delivery.result is DeliveryResult.REFUSED:
+            self._db.executemany(
+                "UPDATE outbox SET state = ?, alone = 1, error = ? WHERE id = ?",
+                [(AlertState.NEW, delivery.error, row) for row in rows],
+            )
+            return [AlertState.NEW] * len(rows)
+        return [self._settle(row, delivery, now) for row in rows]
+
+    def _settle(self, row_id: str, delivery: Delivery, now: datetime) -> AlertState:
         row = self._db.execute(
             "SELECT state, tries, created_us, next_try_us FROM outbox WHERE id = ?", (row_id,)
         ).fetchone()
@@ -112,6 +143,25 @@ class Outbox:
         )
         return state
 
+    def is_out_of_reach(self, before: datetime) -> bool:
+        """Say whether there is something that `out_of_reach` would give."""
+        row = self._db.execute(
+            f"SELECT 1 FROM outbox WHERE {_OUT_OF_REACH} LIMIT 1", (AlertState.DEAD, to_us(before))
+        ).fetchone()
+        return row is not None
+
+    def out_of_reach(self, before: datetime) -> list[tuple[str, Alert | Notice]]:
+        """Give what a channel refused, or did not take since `before`, with the channel's name.
+
+        Each is given once: a second channel tells it.
+        """
+        rows = self._db.execute(
+            f"UPDATE outbox SET escalated = 1 WHERE {_OUT_OF_REACH}"
+            " RETURNING seq, channel, kind, message",
+            (AlertState.DEAD, to_us(before)),
+        ).fetchall()
+        return [(row["channel"], _message_of(row)) for row in sorted(rows, key=itemgetter("seq"))]
+
     def recover(self, now: datetime) -> int:
         """Queue again what a crash left in the middle of sending; return how many rows."""
         rows = self._db.execute(
@@ -133,31 +183,44 @@ class Outbox:
     def channels_of(self, incident: str) -> tuple[str, ...]:
         """Name the channels that were or will be told of an incident's opening."""
         rows = self._db.execute(
-            "SELECT channel FROM outbox WHERE incident = ? AND kind IN (?, ?) AND state <> ?"
+            "SELECT channel FROM outbox WHERE incident = ? AND kind IN (?, ?, ?) AND state <> ?"
             " ORDER BY seq",
-            (incident, AlertKind.OPENED, NoticeKind.BLIND, AlertState.DEAD),
+            (
+                incident,
+                AlertKind.OPENED,
+                AlertKind.FLAPPING,
+                NoticeKind.BLIND,
+                AlertState.DEAD,
+            ),
         )
         return tuple(row["channel"] for row in rows)
 
-    def supersede(self, incident: str, channel: str) -> None:
-        """Drop a waiting recovery whose opening the channel has refused."""
+    def supersede(self, row_id: str) -> None:
+        """Drop the waiting recovery of an incident whose opening a channel has refused."""
         self._db.execute(
-            "UPDATE outbox SET state = ?, next_try_us = NULL"
-            " WHERE incident = ? AND channel = ? AND kind IN (?, ?) AND next_try_us IS NOT NULL",
-            (
-                AlertState.SUPERSEDED,
-                incident,
-                channel,
-                AlertKind.RECOVERED,
-                NoticeKind.SIGHTED,
-            ),
+            "UPDATE outbox SET state = ?, next_try_us = NULL FROM"
+            " (SELECT incident, channel FROM outbox WHERE id = ?) AS opening"
+            " WHERE outbox.incident = opening.incident AND outbox.channel = opening.channel"
+            " AND kind IN (?, ?) AND next_try_us IS NOT NULL",
+            (AlertState.SUPERSEDED, row_id, AlertKind.RECOVERED, NoticeKind.SIGHTED),
         )
 
+    def last_word(self, incident: str, channel: str) -> Alert | Notice | None:
+        """Return the newest message of an incident that was meant for a channel."""
+        row = self._db.execute(
+            "SELECT kind, message FROM outbox WHERE incident = ? AND channel = ?"
+            " ORDER BY seq DESC LIMIT 1",
+            (incident, channel),
+        ).fetchone()
+        return None if row is None else _message_of(row)
+
     def next_tries(self) -> dict[str, datetime]:
-        """Say when each channel's next row is due; channels for which nothing waits are absent."""
+        """Say when each channel wants to be tried; channels for which nothing waits are absent."""
         rows = self._db.execute(
-            "SELECT channel, min(next_try_us) AS next_us FROM outbox AS o"
-            f" WHERE next_try_us IS NOT NULL AND {_IS_NEXT} GROUP BY channel"
+            "SELECT channel, coalesce(max(iif(state = ?, next_try_us, NULL)), min(next_try_us))"
+            " AS next_us FROM outbox WHERE next_try_us IS NOT NULL AND state <> ?"
+            " GROUP BY channel",
+            (AlertState.FAILED, AlertState.SENDING),
         )
         return {row["channel"]: from_us(row["next_us"]) for row in rows}
 
@@ -170,10 +233,12 @@ class Outbox:
         )
 
 
-def _message_of(row: sqlite3.Row) -> Alert | Notice:
-    if row["kind"] in _ALERT_KINDS:
-        return msgspec.json.decode(row["message"], type=Alert)
-    return msgspec.json.decode(row["message"], type=Notice)
+def _message_of(row: sqlite3.Row, *, brief: bool = False) -> Alert | Notice:
+    """Read a row's message; `brief`: without the output of the job."""
+    if row["kind"] not in _ALERT_KINDS:
+        return msgspec.json.decode(row["message"], type=Notice)
+    alert = msgspec.json.decode(row["message"], type=Alert)
+    return replace(alert, output_tail=None) if brief else alert
 
 
 def _next_state(delivery: Delivery, created_at: datetime, now: datetime) -> AlertState:

@@ -94,6 +94,8 @@ INCIDENT_COLUMNS = (
     "announced",
     "closed_us",
     "close_reason",
+    "flapping",
+    "reminders",
 )
 INCIDENT_LIST = ", ".join(INCIDENT_COLUMNS)
 
@@ -195,6 +197,8 @@ def incident_row(incident: Incident) -> tuple[Any, ...]:
         incident.announced,
         to_us_or_none(incident.closed_at),
         incident.close_reason,
+        incident.flapping,
+        incident.reminders,
     )
 
 
@@ -210,6 +214,8 @@ def incident_of(row: sqlite3.Row) -> Incident:
         announced=bool(row["announced"]),
         closed_at=from_us_or_none(row["closed_us"]),
         close_reason=row["close_reason"],
+        flapping=bool(row["flapping"]),
+        reminders=row["reminders"],
     )
 
 

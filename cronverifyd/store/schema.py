@@ -277,7 +277,19 @@ _STEP_2 = (
     """,
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_STEP_1, _STEP_2)
+_STEP_3 = (
+    # Refused together with others: it is tried alone, for one of them may be at fault.
+    "ALTER TABLE outbox ADD COLUMN alone INTEGER NOT NULL DEFAULT 0",
+    # A second channel was told in its place.
+    "ALTER TABLE outbox ADD COLUMN escalated INTEGER NOT NULL DEFAULT 0",
+    "DROP INDEX outbox_first",
+    "ALTER TABLE incident ADD COLUMN flapping INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE incident ADD COLUMN reminders INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX incident_job ON incident (job, first_slot_us)",
+    "CREATE INDEX outbox_unreached ON outbox (state, seq) WHERE escalated = 0 AND state <> 'sent'",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_STEP_1, _STEP_2, _STEP_3)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -352,6 +352,14 @@ class Store(Reader):
         """Keep an incident."""
         self._db.execute(_SAVE_INCIDENT, incident_row(incident))
 
+    def openings_since(self, job: str, slot: datetime) -> int:
+        """Count a job's incidents that began at a slot or later."""
+        row = self._db.execute(
+            "SELECT count(*) FROM incident WHERE job = ? AND first_slot_us >= ?",
+            (job, to_us(slot)),
+        ).fetchone()
+        return int(row[0])
+
     # ---- findings and boots -----------------------------------------------------------------
 
     def add_finding(self, finding: Finding, now: datetime) -> bool:

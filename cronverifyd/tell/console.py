@@ -11,13 +11,17 @@ from cronverifyd.tell.text import one_line
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from cronverifyd.model import Alert, Notice
+    from cronverifyd.model import Message
     from cronverifyd.tell.story import Story
 
 
-def render(message: Alert | Notice) -> str:
+def render(message: Message) -> str:
     """Say a message in a few lines; the last one ends with a newline."""
-    story = story_of(message)
+    return lay_out(story_of(message))
+
+
+def lay_out(story: Story) -> str:
+    """Lay a story out as plain text: a line with the title, then one a fact."""
     word = "OK" if story.good else story.severity.upper()
     facts = [*story.facts, *_quote(story), *story.course, *_further(story)]
     lines = [f"  {fact.label.lower():9} {fact.text}" for fact in facts]
@@ -40,7 +44,7 @@ class ConsoleSender:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def send(self, message: Alert | Notice) -> Delivery:
+    def send(self, message: Message) -> Delivery:
         """Write one message and say what came of it; a closed or broken stream is tried again."""
         try:
             self._stream.write(self._writable(render(message)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -23,6 +24,11 @@ TIMEOUTS_S = (3.05, 10.0)
 # Slack answers with a word such as `ok` or `invalid_payload`; others with a page.
 _ANSWER_BYTES = 1_024
 _ANSWER_CHARACTERS = 80
+
+_JSON = {"Content-Type": "application/json", "User-Agent": "cronverifyd"}
+
+# Request Timeout, Too Early, Too Many Requests (RFC 9110, 15.5.9; 8470; 6585): later, perhaps.
+_LATER = frozenset({408, 425, 429})
 
 # Tries go on for 24 hours; a channel cannot put one off beyond that.
 _LONGEST_WAIT_S = 86_400.0
@@ -51,21 +57,30 @@ class Postbox:
         self._timeouts_s = timeouts_s
 
     def post(self, body: Mapping[str, Any]) -> Delivery:
-        """Send JSON and say what came of it; raise nothing.
+        """Send an object as JSON and say what came of it; raise nothing."""
+        return self.post_bytes(json.dumps(body).encode(), {})
+
+    def post_bytes(self, body: bytes, headers: Mapping[str, str]) -> Delivery:
+        """Send JSON as it was written and say what came of it; raise nothing.
 
         A connection a message: the far end closes idle ones, and messages are rare. The
         environment's proxies and CA bundle serve all hosts but this one, which no proxy reaches.
         """
         try:
             with self._session() as session:
-                session.trust_env = not _loopback(self._host)
-                return self._post(session, body)
+                session.trust_env = not is_loopback(self._host)
+                return self._post(session, body, {**_JSON, **headers})
         except (OSError, HTTPError) as error:
             return self._failed(error)
 
-    def _post(self, session: requests.Session, body: Mapping[str, Any]) -> Delivery:
+    def _post(self, session: requests.Session, body: bytes, headers: Mapping[str, str]) -> Delivery:
         with session.post(
-            self._url, json=body, timeout=self._timeouts_s, allow_redirects=False, stream=True
+            self._url,
+            data=body,
+            headers=headers,
+            timeout=self._timeouts_s,
+            allow_redirects=False,
+            stream=True,
         ) as response:
             return self._delivery(response)
 
@@ -74,7 +89,7 @@ class Postbox:
         if 200 <= status < 300:
             return Delivery(result=DeliveryResult.SENT, receipt=word)
         error = f"{self._host} answered {status} {word}".rstrip()
-        if status == 429 or status >= 500:
+        if status in _LATER or status >= 500:
             wait_s = retry_after(response.headers)
             return Delivery(result=DeliveryResult.RETRY, error=error, retry_after_s=wait_s)
         return Delivery(result=DeliveryResult.REFUSED, error=error)
@@ -89,20 +104,31 @@ class Postbox:
 
     def _without_secret(self, text: str) -> str:
         """Take the address out of a page such as "/services/… was not found"."""
-        path = urlsplit(self._url).path
-        for secret in (self._url, path, path.rpartition("/")[2]):
+        for secret in sorted(self._secrets(), key=len, reverse=True):
             if len(secret) > 1:
                 text = text.replace(secret, "[redacted]")
         return text
+
+    def _secrets(self) -> set[str]:
+        """Give the address and those of its parts that alone would open it."""
+        parts = urlsplit(self._url)
+        named = {self._url, parts.path, parts.path.rpartition("/")[2], parts.query}
+        signed_in = {parts.username or "", parts.password or ""}
+        return named | signed_in | {value for _, value in parse_qsl(parts.query)}
 
     def _failed(self, error: Exception) -> Delivery:
         """Name the kind of error: the libraries put the whole address into their own words."""
         kind = type(error).__name__
         if isinstance(error, ValueError):  # InvalidURL, InvalidSchema …: no later try helps
             return Delivery(result=DeliveryResult.REFUSED, error=f"the URL cannot be used ({kind})")
-        cause = next(_system_words(error), None)
-        words = f"{kind} at {self._host}"
-        return Delivery(result=DeliveryResult.RETRY, error=f"{words}: {cause}" if cause else words)
+        return out_of_reach(self._host, error)
+
+
+def out_of_reach(host: str, error: BaseException) -> Delivery:
+    """Say that a host could not be spoken to: the kind of error, and the system's words for it."""
+    cause = next(_system_words(error), None)
+    words = f"{type(error).__name__} at {host}"
+    return Delivery(result=DeliveryResult.RETRY, error=f"{words}: {cause}" if cause else words)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -120,7 +146,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether what goes to a host stays on this one."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -133,4 +160,6 @@ def _system_words(error: BaseException) -> Iterator[str]:
     while below is not None:
         if isinstance(below, OSError) and below.errno is not None and below.strerror:
             yield below.strerror
+        elif isinstance(below, TimeoutError):
+            yield "timed out"
         below = below.__cause__ or below.__context__

@@ -10,17 +10,18 @@ from cronverifyd.tell.story import story_of
 from cronverifyd.tell.text import one_line, slack, slack_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import requests
 
-    from cronverifyd.model import Alert, Delivery, Notice
+    from cronverifyd.model import Delivery, Message
     from cronverifyd.tell.story import Fact, Story
 
 # Block Kit: 150 characters in a header, 3,000 in a section's text. Ours stay far below.
 _HEADER = 150
 _FACT = 600
 _QUOTE = 2_400
+_SECTION = 2_900
 
 _SIGNS = {
     Severity.CRITICAL: "\N{LARGE RED CIRCLE}",
@@ -30,7 +31,7 @@ _SIGNS = {
 _GOOD = "\N{WHITE HEAVY CHECK MARK}"
 
 
-def render(message: Alert | Notice) -> dict[str, Any]:
+def render(message: Message) -> dict[str, Any]:
     """Make the body of a POST to an incoming webhook.
 
     `text` is what a phone's notification shows; the blocks are the message. Blocks stand at the top
@@ -48,8 +49,7 @@ def render(message: Alert | Notice) -> dict[str, Any]:
 
 def _blocks(story: Story) -> Iterator[dict[str, Any]]:
     yield _header(story)
-    if story.facts:
-        yield _section("\n".join(_fact(fact) for fact in story.facts))
+    yield from _sections(_fact(fact) for fact in story.facts)
     if story.quote:
         yield _section(f"```\n{slack_end(story.quote, _QUOTE)}\n```")
     if further := "\n".join(_further(story)):
@@ -92,6 +92,18 @@ def _section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": _mrkdwn(text)}
 
 
+def _sections(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Lay lines out in as few sections as they fit in."""
+    text = ""
+    for line in lines:
+        if text and len(text) + len(line) >= _SECTION:
+            yield _section(text)
+            text = ""
+        text = f"{text}\n{line}" if text else line
+    if text:
+        yield _section(text)
+
+
 def _context(text: str) -> dict[str, Any]:
     return {"type": "context", "elements": [_mrkdwn(text)]}
 
@@ -114,6 +126,6 @@ class SlackSender:
         self.name = name
         self._postbox = Postbox(url, session, timeouts_s)
 
-    def send(self, message: Alert | Notice) -> Delivery:
+    def send(self, message: Message) -> Delivery:
         """Post one message and say what came of it; raise nothing."""
         return self._postbox.post(render(message))

@@ -9,15 +9,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cronverifyd.judge.duration import format_duration
-from cronverifyd.model import Alert, AlertKind, NoticeKind, Verdict
+from cronverifyd.judge.wording import plural
+from cronverifyd.model import Alert, AlertKind, Digest, NoticeKind, Verdict
 from cronverifyd.tell.instants import by_deadline, in_both_zones, in_utc, in_zone, zone_of
 from cronverifyd.tell.text import cut, last_lines, one_line, plain
 
 if TYPE_CHECKING:
-    from cronverifyd.model import Notice, Severity
+    from collections.abc import Iterator, Sequence
+
+    from cronverifyd.model import Message, Notice, Severity
 
 QUOTE_LINES = 12
 QUOTE_CHARACTERS = 1_200
+_TITLES = 3
+"""So many things a notification names."""
+
+_LINES = 30
+_NAMES = 500
 
 _WORDS = {
     Verdict.MISSED: "did not run",
@@ -58,8 +66,10 @@ class Story:
     notes: tuple[str, ...]
 
 
-def story_of(message: Alert | Notice) -> Story:
+def story_of(message: Message) -> Story:
     """Say what a message tells."""
+    if isinstance(message, Digest):
+        return _of_digest(message)
     return _of_alert(message) if isinstance(message, Alert) else _of_notice(message)
 
 
@@ -103,8 +113,53 @@ def _of_notice(notice: Notice) -> Story:
         course=_optional("Try", one_line(notice.remedy, 400)),
         command=None,
         runbook=None,
-        notes=(f"{where}, {in_utc(notice.created_at)}", *_repeat(notice)),
+        notes=(f"{where}, {in_utc(notice.created_at)}", *_instead(notice), *_repeat(notice)),
     )
+
+
+def _of_digest(digest: Digest) -> Story:
+    """Tell in a line each what came together; where it is much, with few words of the rest."""
+    stories = [story_of(part) for part in digest.parts]
+    bad = sum(not story.good for story in stories)
+    instance = one_line(digest.instance, 80)
+    title = f"{plural(len(stories), 'thing')} to tell of {instance}"
+    if bad:
+        title = f"{plural(bad, 'thing')} not well on {instance}"
+    return Story(
+        title=title,
+        sentence=f"{title}: {'; '.join(story.title for story in stories[:_TITLES])}",
+        good=not bad,
+        severity=digest.severity,
+        facts=(
+            *(_line(story) for story in stories[:_LINES]),
+            *(Fact(label="Also", text=text) for text in _names(digest.parts, stories)),
+        ),
+        quote="",
+        course=(),
+        command="cronverifyd status",
+        runbook=None,
+        notes=(f"{instance}, {in_utc(digest.created_at)}", *_repeat(digest)),
+    )
+
+
+def _line(story: Story) -> Fact:
+    seen = next((fact.text for fact in story.facts if fact.label == "Seen"), story.quote)
+    incident = f" ({story.notes[0]})" if story.notes else ""
+    label = "Well" if story.good else "Bad"
+    return Fact(label=label, text=f"{story.title}: {one_line(seen, 160)}{incident}")
+
+
+def _names(parts: Sequence[Alert | Notice], stories: Sequence[Story]) -> Iterator[str]:
+    """Name what has no line of its own, as many in one text as fit."""
+    told = ""
+    for part, story in zip(parts[_LINES:], stories[_LINES:], strict=True):
+        word = f"{story.title} ({one_line(part.incident, 40)})" if part.incident else story.title
+        if told and len(told) + len(word) > _NAMES:
+            yield told
+            told = ""
+        told = f"{told}, {word}" if told else word
+    if told:
+        yield told
 
 
 def _good(alert: Alert) -> bool:
@@ -112,7 +167,12 @@ def _good(alert: Alert) -> bool:
 
 
 def _words(alert: Alert) -> str:
-    return "is well again" if _good(alert) else _WORDS.get(alert.verdict, f"is {alert.verdict}")
+    if _good(alert):
+        return "is well again"
+    if alert.kind is AlertKind.FLAPPING:
+        return "is flapping"
+    still = "still " if alert.kind is AlertKind.REMINDED else ""
+    return still + _WORDS.get(alert.verdict, f"is {alert.verdict}")
 
 
 def _expected(alert: Alert) -> str:
@@ -141,11 +201,24 @@ def _course(alert: Alert) -> Fact:
 
 def _notes(alert: Alert) -> tuple[str, ...]:
     incident, instance = one_line(alert.incident, 40), one_line(alert.instance, 80)
-    late = ("found late: it happened while nobody looked",) if alert.found_late else ()
-    return (f"incident {incident} on {instance}", *late, *_repeat(alert))
+    said = (
+        (alert.found_late, "found late: it happened while nobody looked"),
+        (alert.unheard, f"not told before: {one_line(alert.unheard or '', 300)}"),
+        (
+            alert.kind is AlertKind.FLAPPING,
+            "the third failure within ten slots: silent until ten in a row are good",
+        ),
+    )
+    notes = [text for holds, text in said if holds]
+    return (f"incident {incident} on {instance}", *notes, *_instead(alert), *_repeat(alert))
 
 
-def _repeat(message: Alert | Notice) -> tuple[str, ...]:
+def _instead(message: Alert | Notice) -> tuple[str, ...]:
+    channel = message.instead_of
+    return (f"told here because {one_line(channel, 100)} was not reached",) if channel else ()
+
+
+def _repeat(message: Message) -> tuple[str, ...]:
     repeats = message.may_repeat
     return ("may repeat: it may have been sent before a restart",) if repeats else ()
 

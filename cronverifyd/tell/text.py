@@ -43,6 +43,7 @@ _SLACK = str.maketrans(
         "@": "@\u2060",
     }
 )
+_INERT = str.maketrans({"`": "\u02cb", "@": "@\u2060", "<": "<\u2060"})
 _LINK, _NO_LINK = "://", ":\u2060//"
 
 
@@ -70,6 +71,14 @@ def last_lines(text: str, lines: int, most: int) -> str:
     whole = plain(text).strip("\n")
     kept = "\n".join(whole.split("\n")[-lines:])[-most:]
     return kept if kept == whole else f"{CUT}\n{kept}"
+
+
+def inert(text: str) -> str:
+    """Take the meaning from what a chat would take for a mention, a link or a fence.
+
+    For services whose own escapes are not known here: invisible word joiners break all of them.
+    """
+    return text.replace(_LINK, _NO_LINK).translate(_INERT)
 
 
 def slack(text: str, most: int) -> str:

@@ -10,7 +10,6 @@ from cronverifyd.daemon import build
 from cronverifyd.daemon.surveyor import survey
 from cronverifyd.engine.engine import Hands
 from cronverifyd.model import (
-    Alert,
     Delivered,
     Delivery,
     DeliveryResult,
@@ -84,11 +83,9 @@ class Place:
             while unmeasured:
                 engine.handle(survey(unmeasured.pop(0)), now)
             while handed:
-                channel, row, message = handed.pop(0)
-                incident = message.incident if isinstance(message, Alert) else None
-                engine.handle(
-                    Delivered(row=row, channel=channel, delivery=delivery, incident=incident), now
-                )
+                channel, rows, _ = handed.pop(0)
+                report = Delivered(rows=rows, channel=channel, delivery=delivery)
+                engine.handle(report, now)
 
 
 def instant(text):

@@ -129,14 +129,22 @@ def test_what_the_sample_has_in_comments_loads_too(write):
     ]
     config = load(write("\n".join(active)), environ={})
     assert set(config.jobs) == {"hello", "db-backup", "queue-worker"}
-    assert set(config.channels) == {"console", "ops"}
+    assert {name: channel.kind for name, channel in config.channels.items()} == {
+        "console": "console",
+        "ops": "slack",
+        "hub": "webhook",
+        "pager": "command",
+        "mail": "email",
+        "phone": "apprise",
+    }
     assert config.cueapi.transport == "webhook"
     backup = config.jobs["db-backup"]
     assert [window.duration_s for window in backup.maintenance] == [10_800]
     assert [rule.min_size for rule in backup.artifacts] == [10_000_000]
 
 
-def test_the_sample_shows_every_key_that_a_job_can_have():
+@pytest.mark.parametrize("table", ["jobs", "channels"])
+def test_the_sample_shows_every_key_that_a_job_or_a_channel_can_have(table):
     def keys_of(table):
         for key, part in table.keys.items():
             if not isinstance(part, Later):
@@ -147,7 +155,7 @@ def test_the_sample_shows_every_key_that_a_job_can_have():
     sample = SAMPLE.read_text(encoding="utf-8")
     assert [
         key
-        for key in keys_of(SCHEMA.keys["jobs"].table)
+        for key in keys_of(SCHEMA.keys[table].table)
         if f"{key} = " not in sample and f".{key}]]" not in sample
     ] == []
 

@@ -70,17 +70,22 @@ class Daemon:
         self.state.mkdir(exist_ok=True)
         self.configure(jobs)
 
-    def configure(self, jobs):
+    def configure(self, jobs, *, gather="0s"):
         """Write the configuration, as an editor does: a new file renamed over the old one."""
         new = self.config.with_suffix(".new")
         new.touch(mode=0o600)
-        new.write_text(self._head() + jobs)
+        new.write_text(self._head(gather) + jobs)
         new.replace(self.config)
 
-    def _head(self):
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def _head(self, gather):
         url = f'url = "{self._slack.url}"\n' if self._slack else ""
         return (
             '[daemon]\ntimezone = "UTC"\ninstance = "testhost"\n\n'
+            f'[alerts]\ngather = "{gather}"\n\n'
             f'[listen]\ntrigger = "127.0.0.1:{self.port}"\n\n{self._cueapi}\n'
             f'[channels.ops]\nkind = "{"slack" if self._slack else "console"}"\n{url}\n'
         )

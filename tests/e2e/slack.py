@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HANGS = "hangs"
+_TOGETHER = re.compile(
+    r"^\*(?:Bad|Well):\* (.*?): .*?(?: \(incident (\S+) on .*\))?$", re.MULTILINE
+)
+_ALSO = re.compile(r"^\*Also:\* (.*)$", re.MULTILINE)
+_NAMED = re.compile(r"(.+?) \((\w+)\)(?:, |$)")
 _INCIDENT = re.compile(r"^incident (\S+) on ", re.MULTILINE)
 
 
@@ -30,6 +35,19 @@ class Message:
     def title(self):
         header = html.unescape(self.payload["blocks"][0]["text"]["text"])
         return header.partition(" ")[2]
+
+    @property
+    def titles(self):
+        """Give its title, or those of what it tells together."""
+        return [title for title, _ in self.parts]
+
+    @property
+    def parts(self):
+        """Give the title and the incident of each thing that it tells."""
+        together = _TOGETHER.findall(self.whole)
+        for line in _ALSO.findall(self.whole):
+            together += _NAMED.findall(line)
+        return together or [(self.title, self.incident)]
 
     @property
     def whole(self):
@@ -82,12 +100,14 @@ class Slack(ThreadingHTTPServer):
 
     @property
     def titles(self):
-        return [message.title for message in self.messages]
+        return [title for message in self.messages for title in message.titles]
 
     def wait_for(self, *titles, within_s):
         """Wait until each title was heard; give the first message of each."""
-        self.wait_until(lambda messages: set(titles) <= {m.title for m in messages}, within_s)
-        return [next(m for m in self.messages if m.title == title) for title in titles]
+        self.wait_until(
+            lambda messages: set(titles) <= {t for m in messages for t in m.titles}, within_s
+        )
+        return [next(m for m in self.messages if title in m.titles) for title in titles]
 
     def wait_until(self, enough, within_s):
         with self._changed:

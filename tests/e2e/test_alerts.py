@@ -82,12 +82,29 @@ def test_a_job_that_hangs_is_told_when_its_window_is_over(daemon, slack, wrapped
     assert run_cronverifyd("status", "--config", running.config).returncode == 1
 
 
+def test_what_follows_a_message_is_gathered(daemon, slack):
+    running = daemon(DAILY.format("first") + DAILY.format("second") + DAILY.format("third"))
+    running.configure(
+        "".join(DAILY.format(name) for name in ("first", "second", "third")), gather="5s"
+    )
+    running.restart()
+    running.append(job="first", status="failed")
+    (first,) = slack.wait_for("first failed", within_s=5)
+    running.append({"job": "second", "status": "failed"}, {"job": "third", "status": "failed"})
+
+    (together, same) = slack.wait_for("second failed", "third failed", within_s=15)
+
+    assert together is same
+    assert together.title == "2 things not well on testhost"
+    assert 4 < together.arrived_at - first.arrived_at < 9
+
+
 def test_slack_is_told_again_after_an_outage_and_only_until_it_took_the_message(daemon, slack):
     slack.answers = [500, 429, 200]
     running = daemon(DAILY.format("invoice-gen"))
     running.append(job="invoice-gen", status="failed")
 
-    slack.wait_until(lambda messages: len(messages) == 3, within_s=10)
+    slack.wait_until(lambda messages: len(messages) == 3, within_s=20)
     running.wait_until_delivered(5)
     running.stop()
 
@@ -103,7 +120,7 @@ def test_an_outcome_file_that_is_rotated_and_a_restart_lose_and_double_nothing(d
     running.append(job="job-1", status="failed")
     running.outcomes.rename(running.state / "outcomes.jsonl.1")
     running.append(job="job-2", status="failed")
-    slack.wait_for("job-1 failed", "job-2 failed", within_s=5)
+    slack.wait_for("job-1 failed", "job-2 failed", within_s=15)
     running.stop()
     running.append(job="job-3", status="failed")
     running.outcomes.rename(running.state / "outcomes.jsonl.2")

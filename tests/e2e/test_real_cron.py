@@ -140,6 +140,7 @@ def _watch(daemon, slack, cron, lines):
     wait_until(lambda: _oks(daemon, "good") > seen, A_MINUTE_AND_SOME_S, "good did not run again")
     assert sorted(slack.titles) == [
         "failing failed",
+        "hanging began before its last run had ended",
         "hanging is taking too long",
         "killed failed",
         "mended failed",

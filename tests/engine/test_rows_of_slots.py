@@ -73,8 +73,27 @@ def test_a_slot_found_late_opens_and_closes_at_once_what_is_over(make, tmp_path)
     world.write(finished(on(2, "03:04"), run_id="r2"))
     world.write(finished(on(1, "03:04"), "failed", "r1"), path=second)
     world.open(*world.jobs, now=on(2, "03:05"))
-    assert kinds(world.look(on(2, "03:05"))) == ["opened", "recovered"]
+    (told,) = world.look(on(2, "03:05"))
+    assert str(told.kind) == "recovered"
+    assert told.unheard.startswith("failed: ended with status")
     assert world.incident() is None
+
+
+def test_an_old_row_that_is_found_late_is_over_where_a_good_slot_followed_it(make, tmp_path):
+    """And a bad one that is tolerated after that does not keep it open."""
+    second = tmp_path / "second.jsonl"
+    world = make(job(tolerate=1), outcomes=[str(tmp_path / "outcomes.jsonl"), str(second)])
+    world.look(on(0, "00:10"), finished(on(0, "00:05"), run_id="r"))
+    world.close()
+    ends = {0: "success", 2: "failed", 3: "success", 4: "failed"}
+    for day, status in ends.items():
+        world.write(finished(on(day, "03:04"), status, f"r{day}"))
+    world.write(finished(on(1, "03:04"), "failed", "r1"), path=second)
+    world.open(*world.jobs, now=on(4, "03:05"))
+    (told,) = world.look(on(4, "03:05"))
+    assert str(told.kind) == "recovered"
+    assert world.incident() is None
+    assert str(world.slot(on(4, "03:00")).judgment.verdict) == "failed"
 
 
 # ---- maintenance --------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from cronverifyd.model import (
     Delivered,
     Delivery,
     DeliveryResult,
+    Digest,
     Look,
     TriggeredBy,
     Verify,
@@ -20,7 +21,7 @@ from cronverifyd.store.sqlite import DATABASE, Store
 from tests.builders import at, job, seconds
 
 SENT = Delivery(result=DeliveryResult.SENT, receipt="ok")
-CHANNELS = {"ops": Channel(name="ops", kind="slack")}
+CHANNELS = {"ops": Channel(name="ops", kind="console")}
 
 
 class Machine:
@@ -37,7 +38,9 @@ class Machine:
 class World:
     """An engine that can be closed and opened again, and the channels it hands messages to."""
 
-    def __init__(self, folder, *jobs, now="00:00", channels=CHANNELS, fallback_s=0, outcomes=None):
+    def __init__(
+        self, folder, *jobs, now="00:00", channels=CHANNELS, fallback_s=0, outcomes=None, **options
+    ):
         self.folder = folder
         self.path = folder / "outcomes.jsonl"
         self.outcomes = outcomes or [str(self.path)]
@@ -45,6 +48,7 @@ class World:
         self.unmeasured = []
         self.host = Machine()
         self.options = {"channels": channels, "fallback_s": fallback_s}
+        self.options |= {"gather_s": 0, "second": (), "remind_s": ()} | options
         self.open(*(jobs or (job(),)), now=now)
 
     def open(self, *jobs, now, **options):
@@ -56,6 +60,9 @@ class World:
             instance="web1",
             state_dir=self.folder,
             fallback=seconds(self.options["fallback_s"]),
+            gather=seconds(self.options["gather_s"]),
+            second=self.options["second"],
+            remind=tuple(seconds(each) for each in self.options["remind_s"]),
         )
         self.jobs = jobs
         self.store = Store(self.folder)
@@ -72,8 +79,8 @@ class World:
         self.close()
         self.open(*(jobs or self.jobs), now=now, **options)
 
-    def _take(self, channel, row, message):
-        self.handed.append((channel, row, message))
+    def _take(self, channel, rows, message):
+        self.handed.append((channel, rows, message))
 
     # ---- what happens -----------------------------------------------------------------------
 
@@ -101,14 +108,14 @@ class World:
         """Report on all that was handed over, until nothing more comes; give the messages."""
         told = []
         while self.handed:
-            channel, row, message = self.handed.pop(0)
-            told.append(message)
-            self.report(now, channel, row, message, delivery)
+            channel, rows, message = self.handed.pop(0)
+            told += message.parts if isinstance(message, Digest) else [message]
+            self.report(now, channel, rows, message, delivery)
         return told
 
-    def report(self, now, channel, row, message, delivery=SENT):
-        incident = getattr(message, "incident", None)
-        report = Delivered(row=row, channel=channel, delivery=delivery, incident=incident)
+    def report(self, now, channel, rows, message, delivery=SENT):
+        del message
+        report = Delivered(rows=rows, channel=channel, delivery=delivery)
         self.engine.handle(report, at(now))
 
     def verify(self, now, *names, **keys):

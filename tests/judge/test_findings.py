@@ -172,6 +172,7 @@ def test_a_run_that_was_not_owed_is_never_one_too_many():
             "04:10", "05:10", None, id="it ended after the deadline, and may have begun before"
         ),
         pytest.param("03:50", "04:00", "duplicate", id="it began in time at the latest"),
+        pytest.param("03:50", "04:05", "duplicate", id="with the deadline at the latest"),
     ],
 )
 def test_a_run_of_which_nobody_knows_when_it_was_gets_the_benefit_of_the_interval(
@@ -204,6 +205,11 @@ TWICE = slot("03:00", starts=2)
             [run("03:00", "03:05", "failed", run="r2"), run("09:00", "09:01", run="r3")],
             {},
             id="one failed, and was made up for",
+        ),
+        pytest.param(
+            [run("03:02", "03:05", "failed", run="r2"), run("03:10", "03:14", run="r3")],
+            {},
+            id="a try before the last of them",
         ),
         pytest.param(
             [run("03:00", "03:05", run="r2"), run("03:10", "03:14", run="r3")],

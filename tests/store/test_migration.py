@@ -133,7 +133,7 @@ def test_everything_is_there_for_those_who_ask(tmp_path, first_shape):
     assert replace(undecided, incident=None) == FAILED
     (kept,) = store.open_incidents().values()
     assert kept == replace(incident("03:00", "03:05"), announced=True)
-    assert store.outbox.take("ops", at("03:05")) == ("i1.opened.ops", ALERT)
+    assert store.outbox.take("ops", at("03:05")) == [("i1.opened.ops", ALERT)]
     assert store.execution_answer("e1", at("03:05")) == "first"
     store.close()
 

@@ -96,7 +96,7 @@ def test_deliveries(store, read):
     for channel in ("ops", "mail"):
         store.outbox.add(opened, channel)
     store.outbox.take("ops", at("03:00"))
-    store.outbox.settle("i1.opened.ops", Delivery(result=DeliveryResult.SENT), at("03:01"))
+    store.outbox.settle(["i1.opened.ops"], Delivery(result=DeliveryResult.SENT), at("03:01"))
     assert read(lambda r: r.deliveries("i1")) == [
         DeliveryRow(
             channel="ops", kind="opened", state=AlertState.SENT, tries=1, sent_at=at("03:01")
@@ -117,7 +117,7 @@ def test_messages_that_reached_nobody_are_counted(store, read):
         store.outbox.add(notice(id=name, created_at=at("03:00")), "ops")
     for name, result in [("sent", DeliveryResult.SENT), ("dead", DeliveryResult.REFUSED)]:
         store.outbox.take("ops", at("03:00"))
-        store.outbox.settle(f"{name}.ops", Delivery(result=result), at("03:00"))
+        store.outbox.settle([f"{name}.ops"], Delivery(result=result), at("03:00"))
     assert read(lambda r: r.undelivered()) == 2
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from cronverifyd.model import Alert, AlertKind, Notice, NoticeKind, Severity, Verdict
+from cronverifyd.model import Alert, AlertKind, Digest, Notice, NoticeKind, Severity, Verdict
 
 PARIS = ZoneInfo("Europe/Paris")
 SLOT = datetime(2026, 11, 24, 3, 0, tzinfo=PARIS)
@@ -82,3 +82,26 @@ def notice(**changed):
         "created_at": utc("2026-11-24T02:50:00"),
     }
     return Notice(**(given | changed))
+
+
+def hostile(**changed):
+    """Tell of a job that tries to write headers, to steer terminals and to call people."""
+    given = {
+        "run": "r\r\nBcc: evil@example.com",
+        "reason": "ended\r\nBcc: evil@example.com\r\n\r\nnot ours",
+        "error": "a\x1b[2J\u202eb\nBcc: evil@example.com\n.\n<!channel> @everyone http://evil.example",
+        "output_tail": "x\x00y\ud800\n" * 250_000 + "```\n.\r\nQUIT\x1b]0;t\x07\u2066<@U1>\n",
+        "command": "sh -c '\x07\n'",
+    }
+    return failed(**(given | changed))
+
+
+def digest(*parts, **changed):
+    given = {
+        "id": "d1",
+        "instance": "web1",
+        "severity": Severity.CRITICAL,
+        "created_at": utc("2026-11-24T02:50:00"),
+        "parts": parts or (failed(), notice()),
+    }
+    return Digest(**(given | changed))

@@ -9,7 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Receiver(ThreadingHTTPServer):
-    """`answers`: per path, a function of the handler. `received`: (path, JSON body), in order."""
+    """`answers`: per path, a function of the handler. `received`: (path, JSON body), in order.
+
+    `requests`: (headers, body as bytes) of each of them.
+    """
 
     daemon_threads = True
 
@@ -17,6 +20,7 @@ class Receiver(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers = {}
         self.received = []
+        self.requests = []
         self.released = threading.Event()
 
     def url(self, path):
@@ -26,6 +30,7 @@ class Receiver(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.requests.append((self.headers, body))
         self.server.received.append((self.path, json.loads(body)))
         self.server.answers[self.path](self)
 

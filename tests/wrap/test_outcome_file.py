@@ -136,12 +136,13 @@ def fastest_s(wrapper):
     return min(times)
 
 
-def test_no_such_place_costs_as_much_as_50_ms(wrapper, tmp_path):
+def test_no_such_place_makes_anybody_wait(wrapper, tmp_path):
+    """A file that is gone for a moment is tried again for a second; these are not."""
     usual_s = fastest_s(wrapper)
     for number, place in enumerate(PLACES):
         (tmp_path / str(number)).mkdir()
         lost = Wrapper(wrapper.program, place(tmp_path / str(number)))
-        assert fastest_s(lost) < usual_s + 0.05, place.__name__
+        assert fastest_s(lost) < usual_s + 0.5, place.__name__
 
 
 def test_without_syslog_the_record_is_on_stderr(program, private_mounts, open_folder):
