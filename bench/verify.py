@@ -25,7 +25,7 @@ from pathlib import Path
 from cronverifyd.engine.due import unsettled
 from cronverifyd.engine.engine import Engine, Hands
 from cronverifyd.engine.scope import Scope
-from cronverifyd.host.processes import Processes
+from cronverifyd.host.machine import Machine
 from cronverifyd.intake.tail import Tail
 from cronverifyd.judge.schedule import parse
 from cronverifyd.model import Job, Look, TriggeredBy
@@ -88,7 +88,7 @@ def engine_of(folder: Path, jobs: list[Job], since: datetime) -> tuple[Engine, S
     store = Store(folder)
     tail = Tail([str(folder / "outcomes.jsonl")], store.marks())
     hands = Hands(send=lambda *_: None, measure=lambda _: None)
-    engine = Engine(scope, store, tail, Processes(), hands)
+    engine = Engine(scope, store, tail, Machine(), hands)
     engine.begin(since)
     return engine, store
 

@@ -467,6 +467,10 @@ BLIND = "~outcomes"
 """Stands in a job's place in the incident of the outcome files; no job can have such a name."""
 
 
+CRON = "~cron"
+"""The same, in the incident of a cron that is not running."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Incident:
     """What is wrong with one job, from its first bad slot until it heals.
@@ -497,7 +501,8 @@ class Alert:
     Text from jobs (`error`, `output_tail`, `status`) is as it came: hostile until rendered.
     `opened_at`, `slots`: since when, and how many slots were bad. `unheard`: what was wrong, in a
     recovery for those who could not be told of that before. `instead_of`: the channel that could
-    not be reached, so that another one tells. `may_repeat`: a crash came between sending and
+    not be reached, so that another one tells. `cause`: what the host proves to have made the slot
+    bad; `host_says`: what it was like, in sentences. `may_repeat`: a crash came between sending and
     marking, so this message may be the second of its kind.
     """
 
@@ -533,19 +538,27 @@ class Alert:
     user: str | None = None
     command: str | None = None
     runbook: str | None = None
+    cause: str | None = None
+    host_says: tuple[str, ...] = ()
     unheard: str | None = None
     instead_of: str | None = None
     may_repeat: bool = False
 
 
 class NoticeKind(StrEnum):
-    """What a notice tells. blind: what runs wrote cannot be seen; sighted: it can again."""
+    """What a notice tells.
+
+    blind: what runs wrote cannot be seen; sighted: it can again. cron_dead: no cron is running;
+    cron_back: one is again.
+    """
 
     REJECTED = "rejected"
     CONFIG = "config"
     FINDING = "finding"
     BLIND = "blind"
     SIGHTED = "sighted"
+    CRON_DEAD = "cron_dead"
+    CRON_BACK = "cron_back"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

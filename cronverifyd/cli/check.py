@@ -96,6 +96,7 @@ def _check_here(config: Config, jobs: tuple[str, ...]) -> dict[str, Any]:
     from cronverifyd.daemon.couriers import attempt
     from cronverifyd.daemon.surveyor import survey
     from cronverifyd.engine.engine import Hands
+    from cronverifyd.host.machine import Machine
     from cronverifyd.model import Measure, Message, TriggeredBy, Verify
     from cronverifyd.web.answer import answer
 
@@ -105,7 +106,7 @@ def _check_here(config: Config, jobs: tuple[str, ...]) -> dict[str, Any]:
     waiting: list[tuple[str, tuple[str, ...], Message]] = []
     unmeasured: list[Measure] = []
     hands = Hands(send=lambda *handed: waiting.append(handed), measure=unmeasured.append)
-    with state.hold(config.daemon.state_dir), build.engine(config, hands) as (engine, _):
+    with state.hold(config.daemon.state_dir), build.engine(config, hands, Machine()) as (engine, _):
         engine.begin(read_clock())
         look = Verify(jobs=jobs or None, triggered_by=TriggeredBy.CHECK)
         verified = engine.handle(look, read_clock())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -12,9 +13,9 @@ from cronverifyd.config.secrets import resolve
 from cronverifyd.daemon.clock import read_clock
 from cronverifyd.engine.engine import Engine
 from cronverifyd.engine.scope import Scope
-from cronverifyd.host.processes import Processes
 from cronverifyd.intake.tail import Tail
 from cronverifyd.store.sqlite import Store
+from cronverifyd.tell.redact import Redacting
 from cronverifyd.tell.senders import build as build_sender
 
 if TYPE_CHECKING:
@@ -23,17 +24,18 @@ if TYPE_CHECKING:
 
     from cronverifyd.config.pieces import Config
     from cronverifyd.engine.engine import Hands
+    from cronverifyd.engine.lost import Host
     from cronverifyd.model import Sender
 
 
 def senders(config: Config, console: TextIO) -> dict[str, Sender]:
-    """Make a sender for each channel. `console`: where the channels of that kind write.
+    """Make a sender for each channel; none of them is told a secret. `console`: where the channels of that kind write.
 
     Raises ConfigError for a secret that cannot be found, or a channel that cannot work.
     """
     look_up = partial(resolve, environ=os.environ)
     return {
-        name: build_sender(channel, look_up, console, read_clock)
+        name: Redacting(build_sender(channel, look_up, console, read_clock))
         for name, channel in config.channels.items()
     }
 
@@ -47,6 +49,7 @@ def scope(config: Config) -> Scope:
         default_route=config.route,
         instance=config.daemon.instance,
         state_dir=config.daemon.state_dir,
+        outcomes=tuple(p for p in config.daemon.outcomes if not glob.has_magic(p)),
         gather=timedelta(seconds=config.alerts.gather_s),
         second=config.alerts.second,
         remind=tuple(timedelta(seconds=each) for each in config.alerts.remind_s),
@@ -55,10 +58,10 @@ def scope(config: Config) -> Scope:
 
 
 @contextmanager
-def engine(config: Config, hands: Hands) -> Iterator[tuple[Engine, Tail]]:
+def engine(config: Config, hands: Hands, host: Host) -> Iterator[tuple[Engine, Tail]]:
     """Open the store and the outcome files; the caller holds the state folder."""
     with (
         closing(Store(config.daemon.state_dir)) as store,
         closing(Tail(config.daemon.outcomes, store.marks())) as tail,
     ):
-        yield Engine(scope(config), store, tail, Processes(), hands), tail
+        yield Engine(scope(config), store, tail, host, hands), tail

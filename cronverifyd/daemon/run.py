@@ -25,6 +25,7 @@ from cronverifyd.daemon.timer import TICK_S, Timer
 from cronverifyd.daemon.watch import Watch
 from cronverifyd.engine.engine import Hands
 from cronverifyd.errors import CronverifydError, StateError, UnavailableError
+from cronverifyd.host.machine import Machine
 from cronverifyd.model import Delivered, Notice, NoticeKind, Severity, TriggeredBy
 from cronverifyd.systemd import Supervisor
 from cronverifyd.web import control, trigger
@@ -69,7 +70,7 @@ def run(config_path: Path) -> None:
     bell = Bell()
     _handle_signals(bell)
     edition = edition_of(config_path)
-    life: Life | None = Life(load(config_path), edition, bell)
+    life: Life | None = Life(load(config_path), edition, bell, Machine())
     while life is not None:
         with state.hold(life.config.daemon.state_dir):
             life = life.live()
@@ -96,10 +97,11 @@ class Life:
     `edition`: what the configuration file looked like before it was read.
     """
 
-    def __init__(self, config: Config, edition: Edition, bell: Bell) -> None:
+    def __init__(self, config: Config, edition: Edition, bell: Bell, host: Machine) -> None:
         self.config = config
         self._edits = Edits(edition)
         self._bell = bell
+        self._host = host
         self._timer = Timer(bell)
         self._watch = Watch(bell)
         self._supervisor = Supervisor(os.environ)
@@ -113,7 +115,7 @@ class Life:
         surveyor = Surveyor(self._bell.put)
         hands = Hands(send=couriers.hand_over, measure=surveyor.hand)
         with ExitStack() as stack:
-            engine, tail = stack.enter_context(build.engine(self.config, hands))
+            engine, tail = stack.enter_context(build.engine(self.config, hands, self._host))
             stack.callback(_end, engine)
             stack.callback(self._settle_rest, engine)
             for server in self._servers():
@@ -217,7 +219,7 @@ class Life:
             return None
         self._edits.known = edition
         try:
-            next_life = Life(load(self.config.path), edition, self._bell)
+            next_life = Life(load(self.config.path), edition, self._bell, self._host)
             next_life.rehearse(self.config)
         except CronverifydError as error:
             log.error("configuration not reloaded: %s", error)  # noqa: TRY400 (a user's mistake)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cronverifyd.engine.calendars import Calendars
+from cronverifyd.engine.causes import Causes
 from cronverifyd.engine.findings import Findings
 from cronverifyd.engine.ingest import Ingest
 from cronverifyd.engine.ledgers import Ledgers
@@ -46,6 +47,7 @@ REPLAY_WINDOW = timedelta(seconds=300)
 """For so long an execution that is known gets its first answer (CueAPI signs for ±300 s)."""
 
 _BLOCKS_A_TURN = 16
+_SIGN_OF_LIFE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +75,7 @@ class Engine:
         self._sight = Sight(scope, store, tail, self._calendars)
         self._measuring = Measuring(store, hands.measure)
         self._findings = Findings(scope, store, self._calendars)
+        self._causes = Causes(scope, store, host)
         ledgers = Ledgers(
             scope=scope,
             store=store,
@@ -80,17 +83,20 @@ class Engine:
             sight=self._sight,
             findings=self._findings,
             measuring=self._measuring,
+            causes=self._causes,
         )
         self._verdicts = Verdicts(ledgers)
         self._ingest = Ingest(ledgers, self._verdicts)
         self._lost = Lost(store, host, self._verdicts)
         self._post = Post(scope, store, hands.send)
         self._torn = False
+        self._signed_at: datetime | None = None
         self.backlog = False
         """True when the last look stopped before the end of the files: look again at once."""
 
     def begin(self, now: datetime) -> None:
         """Bring the state in line with the configuration, and go on where a process stopped."""
+        self._causes.begin()
         with self._store.transaction():
             for tenure in self._calendars.begin(self._host, now):
                 self._verdicts.end(tenure, now)
@@ -112,6 +118,7 @@ class Engine:
         """Read from the store what has to be at hand."""
         self._calendars.remember()
         self._sight.remember(now)
+        self._causes.remember()
         self._verdicts.remember()
 
     def handle(
@@ -187,6 +194,7 @@ class Engine:
         if self._torn:
             self._remember(now)
             self._torn = False
+        self._causes.look(now)
         suspects = self._lost.suspects(now)
         if self._read(by, now):
             # The process of a run whose start was read just now was not looked for yet.
@@ -238,11 +246,13 @@ class Engine:
         reminder = self._verdicts.next_reminder()
         is_due = any(at is not None and at <= now for at in (deadline, reminder))
         findings = self._findings.gather()
-        if not (is_due or findings or suspects or self._sight.has_changed()):
+        has_news = self._sight.has_changed() or self._causes.has_changed() or self._is_stale(now)
+        if not (is_due or findings or suspects or has_news):
             self._findings.forget()
             return
         with self._unit():
             self._save_marks()
+            self._signed_at = now
             seen_again = self._sight.keep(now)
             self._lost.conclude(suspects, by, now)
             self._verdicts.judge_due(by, now, triggered)
@@ -250,8 +260,13 @@ class Engine:
             if seen_again:
                 self._verdicts.judge_unknown(by, now)
             self._sight.settle(now)
+            self._causes.keep(now)
             self._findings.keep(findings, now)
         self._findings.forget()
+
+    def _is_stale(self, now: datetime) -> bool:
+        """Say whether no sign of life was kept for some time: after a power cut it tells when."""
+        return self._signed_at is None or now - self._signed_at >= _SIGN_OF_LIFE
 
     def _save_marks(self) -> None:
         for mark in self._tail.marks():

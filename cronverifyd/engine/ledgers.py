@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cronverifyd.engine.calendars import Calendars
+    from cronverifyd.engine.causes import Causes
     from cronverifyd.engine.findings import Findings
     from cronverifyd.engine.measuring import Measuring
     from cronverifyd.engine.scope import Scope
@@ -24,3 +25,4 @@ class Ledgers:
     sight: Sight
     findings: Findings
     measuring: Measuring
+    causes: Causes

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 from cronverifyd.model import Loss
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from cronverifyd.engine.verdicts import Verdicts
-    from cronverifyd.model import Run, TriggeredBy
+    from cronverifyd.model import HostFacts, Run, TriggeredBy
     from cronverifyd.store.sqlite import Store
 
 _WRITES_WITHIN = timedelta(seconds=10)
@@ -30,6 +31,10 @@ class Host(Protocol):
     @property
     def booted_at(self) -> datetime:
         """Say when this boot began."""
+        ...
+
+    def look(self, now: datetime, paths: Sequence[str]) -> HostFacts:
+        """Gather what the host says of itself. `paths`: whose file systems matter."""
         ...
 
     def loss_of(self, run: Run) -> Loss | None:

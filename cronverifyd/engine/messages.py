@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cronverifyd.engine.scope import Scope
     from cronverifyd.intake.rejected import Rejection
     from cronverifyd.model import (
+        Cause,
         Finding,
         Hole,
         Incident,
@@ -52,6 +53,7 @@ _FINDINGS = {
     ),
 }
 _MOST_NAMED = 10
+_MOST_OWED = 40
 
 
 def alert(
@@ -205,6 +207,42 @@ def sighted(scope: Scope, incident: Incident, now: datetime) -> Notice:
         title="the outcome files can be seen again",
         text="every job that was hidden has been seen since; what was written is read and judged",
         remedy="",
+        created_at=now,
+        incident=incident.id,
+    )
+
+
+def cron_is_dead(scope: Scope, incident: Incident, cause: Cause, now: datetime) -> Notice:
+    """Tell that no cron is running, before the jobs that it should start are missed."""
+    return Notice(
+        id=f"{incident.id}.opened",
+        kind=NoticeKind.CRON_DEAD,
+        instance=scope.instance,
+        severity=Severity.CRITICAL,
+        title="cron is not running",
+        text=f"{cause.text}; no job of its crontabs is started",
+        remedy="systemctl status cron; systemctl start cron",
+        created_at=now,
+        incident=incident.id,
+    )
+
+
+def cron_is_back(
+    scope: Scope, incident: Incident, missed: Sequence[JudgedSlot], now: datetime
+) -> Notice:
+    """Tell that a cron is running again, and which slots nobody started meanwhile."""
+    lines = [f"{each.slot.job}, due {each.slot.at.isoformat()}" for each in missed[:_MOST_OWED]]
+    more = len(missed) - len(lines)
+    lines += [f"and {more} more"] if more else []
+    owed = plural(len(missed), "slot") + " are owed" if missed else "no slot was missed by now"
+    return Notice(
+        id=f"{incident.id}.recovered",
+        kind=NoticeKind.CRON_BACK,
+        instance=scope.instance,
+        severity=Severity.CRITICAL,
+        title="cron is running again",
+        text="\n".join([f"{owed}:" if missed else owed, *lines]),
+        remedy="start by hand what is owed" if missed else "",
         created_at=now,
         incident=incident.id,
     )

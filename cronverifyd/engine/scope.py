@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 class Scope:
     """What is watched and who is told.
 
-    `fallback`: how long the local timer waits for a trigger. `gather`: what follows on a channel so
-    soon after a message is told together. `second`: the channels that are told what another one did
-    not take. `remind`: how long after its opening, each time, an open incident is told again; the
-    last one is repeated.
+    `outcomes`: the plain outcome files. `fallback`: how long the local timer waits for a trigger.
+    `gather`: what follows on a channel so soon after a message is told together. `second`: the
+    channels that are told what another one did not take. `remind`: how long after its opening, each
+    time, an open incident is told again; the last one is repeated.
     """
 
     jobs: Mapping[str, Job]
@@ -29,6 +29,7 @@ class Scope:
     instance: str
     state_dir: Path
     fallback: timedelta = field(default_factory=timedelta)
+    outcomes: tuple[str, ...] = ()
     gather: timedelta = field(default_factory=timedelta)
     second: tuple[str, ...] = ()
     remind: tuple[timedelta, ...] = ()

@@ -53,6 +53,7 @@ class Verdicts:
         self._sight = ledgers.sight
         self._findings = ledgers.findings
         self._measuring = ledgers.measuring
+        self._causes = ledgers.causes
         self.jobs = ledgers.scope.watched()
         self.deadlines = Deadlines(ledgers.scope.fallback)
         self._incidents: dict[str, Incident] = {}
@@ -255,6 +256,9 @@ class Verdicts:
             told = self._store.outbox.channels_of(incident.id)
             route = [channel for channel in told if channel in self._scope.channels]
         alert = messages.alert(kind, self._scope, incident, judged, run)
+        if kind is not AlertKind.RECOVERED:
+            cause = self._causes.cause(judged, run)
+            alert = replace(alert, cause=cause, host_says=self._causes.says(job.timezone))
         queued = [self._store.outbox.add(alert, channel) for channel in route]
         return any(queued)
 

@@ -17,7 +17,7 @@ from cronverifyd.model import Cause, CauseKind, Loss, Verdict
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from cronverifyd.model import ClockStep, HostFacts, Slot, Span, Volume
+    from cronverifyd.model import ClockStep, HostFacts, Span, Volume
 
 _WRITES_WITHIN = timedelta(seconds=60)
 """So long after a slot cron's run has begun to write; so soon its end is missed when it is lost."""
@@ -52,51 +52,6 @@ class BadSlot:
     files: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Group:
-    """Slots that are told of in one message, by job and instant. `cause` None: it is a single."""
-
-    cause: Cause | None
-    bad: tuple[BadSlot, ...]
-
-    @property
-    def jobs(self) -> tuple[str, ...]:
-        """Name the jobs, each once, in order."""
-        return tuple(sorted({each.job for each in self.bad}))
-
-    @property
-    def instants(self) -> tuple[datetime, ...]:
-        """Give the instants of the slots, each once, oldest first."""
-        return tuple(sorted({each.slot.astimezone(UTC) for each in self.bad}))
-
-
-def group(
-    bad: Iterable[BadSlot],
-    facts: HostFacts,
-    known_down: tuple[datetime, datetime] | None = None,
-    zone: str = "UTC",
-) -> list[Group]:
-    """Put the slots with one cause together, those first; each of the others is a group of its own.
-
-    `known_down`: the last sign that the host was up, and when it booted. `zone`: for the sentences.
-    What comes out does not depend on the order of what goes in.
-    """
-    together: dict[Cause, list[BadSlot]] = {}
-    alone: list[BadSlot] = []
-    for each in sorted(set(bad), key=_order):
-        cause = cause_of(each, facts, known_down, zone)
-        if cause is None:
-            alone.append(each)
-        else:
-            together.setdefault(cause, []).append(each)
-    ranks = list(CauseKind)
-    causes = sorted(together, key=lambda c: (ranks.index(c.kind), c.since, c.what))
-    return [
-        *(Group(cause=cause, bad=tuple(together[cause])) for cause in causes),
-        *(Group(cause=None, bad=(each,)) for each in alone),
-    ]
-
-
 def cause_of(
     bad: BadSlot,
     facts: HostFacts,
@@ -120,30 +75,6 @@ def cron_dead(facts: HostFacts, jobs: Collection[str], zone: str = "UTC") -> Cau
     if facts.booted_at is not None and facts.at - facts.booted_at < _BOOT_TAKES:
         return None
     return next((_cron_down(s, facts.at, zone) for s in _sure_gaps(facts) if s.until is None), None)
-
-
-def ended(cause: Cause, facts: HostFacts, zone: str = "UTC") -> Cause | None:
-    """Give a lasting cause with its end, once the facts have it; None while it lasts, or who knows.
-
-    It is known by its beginning, so the facts must come from the same memory of looks.
-    """
-    if cause.until is not None:
-        return cause
-    found = (each for each in _lasting(facts, zone) if _name_of(each) == _name_of(cause))
-    now = next(found, None)
-    return now if now is not None and now.until is not None else None
-
-
-def owed_while(cause: Cause, slots: Iterable[Slot]) -> list[Slot]:
-    """Pick the slots that were owed while a cause lasted, oldest first: what its recovery lists."""
-    within = (s for s in slots if s.owed and cause.since <= s.at <= (cause.until or _FAR))
-    return sorted(within, key=lambda slot: (slot.at, slot.job))
-
-
-def _order(bad: BadSlot) -> tuple[str, ...]:
-    instants = (bad.slot, bad.deadline, bad.lost_at)
-    when = ("" if each is None else each.astimezone(UTC).isoformat() for each in instants)
-    return (bad.job, *when, bad.verdict, bad.reason, bad.loss or "", bad.error or "", *bad.files)
 
 
 def _causes(
@@ -170,17 +101,6 @@ def _of_disks(bad: BadSlot, facts: HostFacts, zone: str) -> Iterator[Cause]:
     for volume, span in _read_only(facts):
         if _lines_hit(bad, volume, span):
             yield _unwritable(*_first_of_disk(_read_only(facts), volume, span), facts.at, zone)
-
-
-def _lasting(facts: HostFacts, zone: str) -> Iterator[Cause]:
-    """Give the causes of the facts that can last, or could."""
-    yield from (_cron_down(span, facts.at, zone) for span in _sure_gaps(facts))
-    yield from (_disk_full(volume, span, facts.at, zone) for volume, span in _full(facts))
-    yield from (_unwritable(volume, span, facts.at, zone) for volume, span in _read_only(facts))
-
-
-def _name_of(cause: Cause) -> tuple[CauseKind, str, datetime]:
-    return cause.kind, cause.what, cause.since
 
 
 def _sure_gaps(facts: HostFacts) -> Iterator[Span]:

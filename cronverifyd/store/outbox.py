@@ -183,13 +183,14 @@ class Outbox:
     def channels_of(self, incident: str) -> tuple[str, ...]:
         """Name the channels that were or will be told of an incident's opening."""
         rows = self._db.execute(
-            "SELECT channel FROM outbox WHERE incident = ? AND kind IN (?, ?, ?) AND state <> ?"
+            "SELECT channel FROM outbox WHERE incident = ? AND kind IN (?, ?, ?, ?) AND state <> ?"
             " ORDER BY seq",
             (
                 incident,
                 AlertKind.OPENED,
                 AlertKind.FLAPPING,
                 NoticeKind.BLIND,
+                NoticeKind.CRON_DEAD,
                 AlertState.DEAD,
             ),
         )
@@ -201,8 +202,14 @@ class Outbox:
             "UPDATE outbox SET state = ?, next_try_us = NULL FROM"
             " (SELECT incident, channel FROM outbox WHERE id = ?) AS opening"
             " WHERE outbox.incident = opening.incident AND outbox.channel = opening.channel"
-            " AND kind IN (?, ?) AND next_try_us IS NOT NULL",
-            (AlertState.SUPERSEDED, row_id, AlertKind.RECOVERED, NoticeKind.SIGHTED),
+            " AND kind IN (?, ?, ?) AND next_try_us IS NOT NULL",
+            (
+                AlertState.SUPERSEDED,
+                row_id,
+                AlertKind.RECOVERED,
+                NoticeKind.SIGHTED,
+                NoticeKind.CRON_BACK,
+            ),
         )
 
     def last_word(self, incident: str, channel: str) -> Alert | Notice | None:

@@ -15,7 +15,7 @@ from cronverifyd.tell.instants import by_deadline, in_both_zones, in_utc, in_zon
 from cronverifyd.tell.text import cut, last_lines, one_line, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from cronverifyd.model import Message, Notice, Severity
 
@@ -89,6 +89,8 @@ def _of_alert(alert: Alert) -> Story:
             Fact(label="Seen", text=seen),
             *_optional("Error", one_line(alert.error or "", 400)),
             *_optional("Run", _run(alert)),
+            *_optional("Cause", one_line(alert.cause or "", 400)),
+            *_optional("Host", one_line("; ".join(alert.host_says), 400)),
         ),
         quote=last_lines(alert.output_tail or "", QUOTE_LINES, QUOTE_CHARACTERS),
         course=(_course(alert),),
@@ -106,7 +108,7 @@ def _of_notice(notice: Notice) -> Story:
     return Story(
         title=title,
         sentence=f"{title} on {instance}",
-        good=notice.kind is NoticeKind.SIGHTED,
+        good=notice.kind in {NoticeKind.SIGHTED, NoticeKind.CRON_BACK},
         severity=notice.severity,
         facts=(),
         quote=cut(plain(notice.text).strip("\n"), QUOTE_CHARACTERS),
@@ -121,6 +123,7 @@ def _of_digest(digest: Digest) -> Story:
     """Tell in a line each what came together; where it is much, with few words of the rest."""
     stories = [story_of(part) for part in digest.parts]
     bad = sum(not story.good for story in stories)
+    causes, single = _apart(digest.parts, stories)
     instance = one_line(digest.instance, 80)
     title = f"{plural(len(stories), 'thing')} to tell of {instance}"
     if bad:
@@ -131,8 +134,9 @@ def _of_digest(digest: Digest) -> Story:
         good=not bad,
         severity=digest.severity,
         facts=(
-            *(_line(story) for story in stories[:_LINES]),
-            *(Fact(label="Also", text=text) for text in _names(digest.parts, stories)),
+            *_by_cause(causes),
+            *(_line(story) for _, story in single[:_LINES]),
+            *(Fact(label="Also", text=text) for text in _names(single[_LINES:])),
         ),
         quote="",
         course=(),
@@ -149,10 +153,34 @@ def _line(story: Story) -> Fact:
     return Fact(label=label, text=f"{story.title}: {one_line(seen, 160)}{incident}")
 
 
-def _names(parts: Sequence[Alert | Notice], stories: Sequence[Story]) -> Iterator[str]:
+_Told = tuple["Alert | Notice", Story]
+
+
+def _apart(
+    parts: Sequence[Alert | Notice], stories: Sequence[Story]
+) -> tuple[dict[str, list[_Told]], list[_Told]]:
+    """Put together what has one cause; the rest stays in its order."""
+    by_cause: dict[str, list[_Told]] = {}
+    for part, story in zip(parts, stories, strict=True):
+        cause = part.cause if isinstance(part, Alert) and not story.good else None
+        by_cause.setdefault(cause or "", []).append((part, story))
+    single = by_cause.pop("", [])
+    for cause in [cause for cause, told in by_cause.items() if len(told) == 1]:
+        single += by_cause.pop(cause)
+    return by_cause, single
+
+
+def _by_cause(causes: Mapping[str, Sequence[_Told]]) -> Iterator[Fact]:
+    for cause, told in causes.items():
+        count = plural(len(told), "job")
+        yield Fact(label="Cause", text=f"{one_line(cause, 300)}; {count} of it")
+        yield from (Fact(label="Also", text=text) for text in _names(told))
+
+
+def _names(told_of: Sequence[_Told]) -> Iterator[str]:
     """Name what has no line of its own, as many in one text as fit."""
     told = ""
-    for part, story in zip(parts[_LINES:], stories[_LINES:], strict=True):
+    for part, story in told_of:
         word = f"{story.title} ({one_line(part.incident, 40)})" if part.incident else story.title
         if told and len(told) + len(word) > _NAMES:
             yield told

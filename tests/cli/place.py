@@ -9,6 +9,7 @@ from cronverifyd.config.load import load
 from cronverifyd.daemon import build
 from cronverifyd.daemon.surveyor import survey
 from cronverifyd.engine.engine import Hands
+from cronverifyd.host.machine import Machine
 from cronverifyd.model import (
     Delivered,
     Delivery,
@@ -77,7 +78,7 @@ class Place:
         handed = []
         unmeasured = []
         hands = Hands(send=lambda *row: handed.append(row), measure=unmeasured.append)
-        with build.engine(load(self.config), hands) as (engine, _):
+        with build.engine(load(self.config), hands, Machine()) as (engine, _):
             engine.begin(now)
             engine.handle(Look(triggered_by=TriggeredBy.FILE), now)
             while unmeasured:

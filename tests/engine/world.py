@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from dataclasses import replace
 
 from cronverifyd.engine.engine import Engine, Hands
 from cronverifyd.engine.scope import Scope
@@ -13,6 +14,7 @@ from cronverifyd.model import (
     Delivery,
     DeliveryResult,
     Digest,
+    HostFacts,
     Look,
     TriggeredBy,
     Verify,
@@ -30,6 +32,11 @@ class Machine:
     def __init__(self):
         self.boot, self.booted_at = "boot-1", at("2024-05-01T00:00:00+00:00")
         self.losses = {}
+        self.facts = HostFacts(at=self.booted_at)
+
+    def look(self, now, paths):
+        del paths
+        return replace(self.facts, at=now)
 
     def loss_of(self, run):
         return self.losses.get(run.run)

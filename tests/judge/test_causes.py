@@ -1,15 +1,13 @@
-"""Bad slots have a cause only if what the host was like explains them; one cause is one group."""
+"""Bad slots have a cause only if what the host was like explains them."""
 
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from cronverifyd.judge.causes import BadSlot, cause_of, cron_dead, ended, group, owed_while
+from cronverifyd.judge.causes import BadSlot, cause_of, cron_dead
 from cronverifyd.judge.host_words import sentences
 from cronverifyd.model import CauseKind, ClockStep, HostFacts, Loss, Span, Verdict, Volume
-from tests.builders import at, job, slot
+from tests.builders import at, slot
 
 OUTCOMES = "/var/lib/o.jsonl"
 
@@ -325,72 +323,6 @@ def test_a_host_that_is_well_says_little():
     assert sentences(HostFacts(at=at("05:00"))) == []
 
 
-# ---- groups -------------------------------------------------------------------------------------
-
-
-def test_five_hundred_jobs_of_one_cause_are_one_group_and_the_rest_are_singles():
-    storm = [bad(name=f"job-{n:03}") for n in range(500)]
-    own = [bad("03:00", "failed", name="own-fault"), bad("04:30", name="another")]
-    found = group([*storm, *own], GAP)
-    assert [g.cause and g.cause.kind for g in found] == [CauseKind.CRON_DOWN, None, None]
-    assert found[0].jobs == tuple(f"job-{n:03}" for n in range(500))
-    assert found[0].instants == (at("03:00"),)
-    assert [g.bad[0].job for g in found[1:]] == ["another", "own-fault"]
-
-
-def test_files_on_one_disk_are_one_cause_even_if_it_was_seen_later_for_one():
-    paths = ("/o/a.jsonl", "/o/b.jsonl", "/o/c.jsonl")
-    spans = (span("02:50"), span("02:50"), span("02:55"))
-    disks = [volume(p, full=(s,)) for p, s in zip(paths, spans, strict=True)]
-    storm = [bad(name=p, files=(p,)) for p in paths]
-    (found,) = group(storm, facts(volumes=tuple(disks)))
-    assert (found.jobs, found.cause.what, found.cause.since) == (paths, paths[0], at("02:50"))
-    apart = (*disks[:2], replace(disks[2], device=2))
-    assert [g.jobs for g in group(storm, facts(volumes=apart))] == [paths[:2], paths[2:]]
-    locked = tuple(replace(disk, full=(), read_only=disk.full) for disk in disks)
-    assert [g.jobs for g in group(storm, facts(volumes=locked))] == [paths]
-
-
-def test_two_gaps_are_two_causes_and_a_job_may_be_in_both():
-    gaps = (span("03:00", "03:05"), span("04:00", "04:05"))
-    slots = [bad("03:00"), bad("03:05"), bad("04:00"), bad("04:00")]
-    found = group(slots, facts(cron_gaps=gaps))
-    assert [g.instants for g in found] == [(at("03:00"), at("03:05")), (at("04:00"),)]
-    assert [g.jobs for g in found] == [("db-backup",)] * 2
-    assert [len(g.bad) for g in found] == [2, 1]
-
-
-slots_st = st.builds(
-    bad,
-    slot_at=st.sampled_from(["01:30", "02:30", "03:00", "03:20", "04:00"]),
-    verdict=st.sampled_from([v for v in Verdict if v.bad]),
-    name=st.sampled_from("abcd"),
-    loss=st.sampled_from([None, *Loss]),
-    lost_at=st.sampled_from([None, at("03:10")]),
-    error=st.sampled_from([None, ENOSPC]),
-)
-facts_st = st.builds(
-    facts,
-    asleep=st.sampled_from([(), ASLEEP.asleep]),
-    cron_gaps=st.sampled_from([(), GAP.cron_gaps, (*GAP.cron_gaps, span("03:20"))]),
-    volumes=st.sampled_from([(), (volume(full=(span("02:00"),)),)]),
-)
-
-
-@given(st.lists(slots_st, max_size=12), facts_st, st.sampled_from([None, DOWN]), st.randoms())
-def test_the_order_does_not_matter_and_no_slot_is_lost_or_told_twice(slots, known, down, random):
-    found = group(slots, known, down)
-    shuffled = slots[:]
-    random.shuffle(shuffled)
-    assert group(shuffled, known, down) == found
-    assert sorted(map(repr, set(slots))) == sorted(repr(b) for g in found for b in g.bad)
-    for each in found:
-        assert {cause_of(b, known, down) for b in each.bad} == {each.cause}
-        assert each.cause is not None or len(each.bad) == 1
-    named = [g.cause for g in found if g.cause]
-    assert len(named) == len(set(named))
-
-
 # ---- cron is dead -------------------------------------------------------------------------------
 
 
@@ -415,44 +347,3 @@ def test_cron_is_dead_only_when_it_is_sure(changed, jobs, is_dead):
 
 def test_the_early_word_of_a_dead_cron_and_the_later_cause_are_one():
     assert cron_dead(DEAD, ["a"]) == cause_of(bad("03:01"), DEAD)
-
-
-def test_a_cause_ends_when_the_facts_have_its_end_and_lists_what_was_owed_meanwhile():
-    cause = cron_dead(DEAD, ["a"])
-    assert ended(cause, DEAD) is None
-    back = replace(DEAD, cron_running=True, cron_gaps=(span("03:00:05", "03:10", "03:00:00"),))
-    over = ended(cause, back)
-    assert (over.since, over.until) == (at("03:00"), at("03:10"))
-    assert over.text == "cron was not running from 03:00:05 to 03:10:00 UTC (9 min 55 s)"
-    assert ended(over, HostFacts(at=at("06:00"))) == over
-    due = [
-        slot(text, job(name=name))
-        for text, name in [
-            ("03:10", "b"),
-            ("03:10", "a"),
-            ("03:00", "a"),
-            ("02:59", "a"),
-            ("03:10:01", "a"),
-        ]
-    ]
-    due.append(slot("03:05", owed=False))
-    owed = [(s.at, s.job) for s in owed_while(over, due)]
-    assert owed == [(at("03:00"), "a"), (at("03:10"), "a"), (at("03:10"), "b")]
-    assert len(owed_while(cause, due)) == 4
-
-
-def test_a_disk_s_cause_ends_too_and_another_memory_knows_nothing_of_it():
-    lasting = cause_of(bad(), full(span("02:50")))
-    assert ended(lasting, full(span("02:50"))) is None
-    assert ended(lasting, full(span("02:50", "03:30"))).until == at("03:30")
-    assert ended(lasting, full(span("02:51", "03:30"))) is None
-    locked = cause_of(bad(), read_only(span("02:50")))
-    assert ended(locked, read_only(span("02:50", "03:30"))).until == at("03:30")
-    assert ended(locked, full(span("02:50", "03:30"))) is None
-
-
-def test_a_slot_in_another_offset_is_the_same_instant():
-    there = bad("2024-05-15T05:00:00+02:00", name="paris")
-    (found,) = group([bad(), there], GAP)
-    assert found.instants == (at("03:00"),)
-    assert len(found.bad) == 2

@@ -133,9 +133,9 @@ def test_hostile_text_is_shown_and_not_obeyed(text):
 
 
 def test_a_megabyte_is_cut():
-    text = "<!channel> ``` \x1b[31m\u202e& https://e.example \ud800\n" * 20_000
+    text = "<!channel> ``` \x1b[31m\u202e& https://e.example \ud800\n" * 25_000
     payload = slack.render(cleaned(failed(output_tail=text, error=text)))
-    assert len(text) > 900_000
+    assert len(text) > 1 << 20
     assert broken(payload) == []
     assert len(json.dumps(payload)) < 12_000
     assert len(console.render(cleaned(failed(output_tail=text, error=text)))) < 5_000
@@ -324,4 +324,4 @@ def test_a_message_looks_as_its_snapshot(name):
         file.write_text(told, encoding="utf-8")
         pytest.fail(f"{file} was absent; look at what has been written")
     assert told == file.read_text(encoding="utf-8")
-    held(MESSAGES[name] if name.startswith("notice") else alert(reason=MESSAGES[name].reason))
+    assert broken(slack.render(MESSAGES[name])) == []
