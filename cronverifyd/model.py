@@ -636,6 +636,24 @@ class DeliveryRow:
     error: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutboxRow:
+    """One message for one channel, and how far it has come. `job` None: it is about no job."""
+
+    id: str
+    incident: str | None
+    job: str | None
+    kind: str
+    channel: str
+    state: AlertState
+    tries: int
+    created_at: datetime
+    next_try: datetime | None
+    sent_at: datetime | None
+    receipt: str | None
+    error: str | None
+
+
 class Sender(Protocol):
     """A channel that is ready to send. `send` raises nothing: the Delivery says what went wrong."""
 

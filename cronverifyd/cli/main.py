@@ -25,6 +25,7 @@ _COMMANDS = {
     "status": "Show every job: its last verdict, last success and next slot.",
     "history": "Show a job's slots and runs, newest first.",
     "why": "Show the evidence behind a job's verdict.",
+    "alerts": "Show what was sent to whom, and what was not.",
     "config": "Check a configuration, or import one.",
     "demo": "Show all of it in under a minute, in a temporary folder.",
 }

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 
 def senders(config: Config, console: TextIO) -> dict[str, Sender]:
-    """Make a sender for each channel; none of them is told a secret. `console`: where the channels of that kind write.
+    """Make a sender for each channel; none of them is told a secret.
 
+    `console`: where the channels of that kind write.
     Raises ConfigError for a secret that cannot be found, or a channel that cannot work.
     """
     look_up = partial(resolve, environ=os.environ)

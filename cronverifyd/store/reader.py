@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cronverifyd.errors import StateError
-from cronverifyd.model import AlertState, DeliveryRow, Verdict
+from cronverifyd.model import AlertState, DeliveryRow, OutboxRow, Verdict
 from cronverifyd.store.instants import from_us, from_us_or_none, to_us
 from cronverifyd.store.rows import (
     INCIDENT_LIST,
@@ -173,6 +173,33 @@ class Reader:
                 tries=row["tries"],
                 sent_at=from_us_or_none(row["sent_us"]),
                 next_try=from_us_or_none(row["next_try_us"]),
+                error=row["error"],
+            )
+            for row in rows
+        ]
+
+    def outbox_rows(self, count: int, *, undelivered: bool = False) -> list[OutboxRow]:
+        """Return the newest messages, newest first; `undelivered`: those that reached nobody."""
+        over = (AlertState.SENT, AlertState.SUPERSEDED) if undelivered else ("", "")
+        rows = self._db.execute(
+            "SELECT id, incident, job, kind, channel, state, tries, created_us, next_try_us,"
+            " sent_us, receipt, error FROM outbox WHERE state NOT IN (?, ?)"
+            " ORDER BY seq DESC LIMIT ?",
+            (*over, count),
+        )
+        return [
+            OutboxRow(
+                id=row["id"],
+                incident=row["incident"],
+                job=None if (row["job"] or "~").startswith("~") else row["job"],
+                kind=row["kind"],
+                channel=row["channel"],
+                state=AlertState(row["state"]),
+                tries=row["tries"],
+                created_at=from_us(row["created_us"]),
+                next_try=from_us_or_none(row["next_try_us"]),
+                sent_at=from_us_or_none(row["sent_us"]),
+                receipt=row["receipt"],
                 error=row["error"],
             )
             for row in rows
