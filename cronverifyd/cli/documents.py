@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cronverifyd.judge.runs import make_slot, skips
 from cronverifyd.judge.schedule import parse
 from cronverifyd.judge.verify import first_moment
-from cronverifyd.model import BLIND, Verdict
+from cronverifyd.model import BLIND, CRON, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +42,7 @@ def status(config: Config, reader: Reader, now: datetime) -> dict[str, Any]:
         "jobs": jobs,
         "unverified": unseen,
         "cannot_see": _cannot_see(incidents.get(BLIND), reader, now),
+        "cron_dead": _cron_dead(incidents.get(CRON)),
         "findings": [_finding(f) for f in reader.findings(now - _FINDINGS_SHOWN)],
         "rejected": reader.rejected(),
         "undelivered": reader.undelivered(),
@@ -205,6 +206,13 @@ def _cannot_see(incident: Incident | None, reader: Reader, now: datetime) -> dic
             for hole in holes
         ],
     }
+
+
+def _cron_dead(incident: Incident | None) -> dict[str, Any] | None:
+    """Describe the incident of a cron that is not running."""
+    if incident is None:
+        return None
+    return {"id": incident.id, "since": incident.first_slot.isoformat()}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -89,6 +89,7 @@ def _page(document: dict[str, Any], out: Console) -> RenderableType:
         *_table(document, now, out.width),
         *_reasons(document, now, out),
         *_cannot_see(document, now, out),
+        *_cron_dead(document, now, out),
         *_findings(document, now, out),
         *_summary(document, now),
     )
@@ -145,6 +146,18 @@ def _cannot_see(document: dict[str, Any], now: datetime, out: Console) -> Iterat
         files = "; ".join(f"{file['path']} {file['reason']}" for file in blind["files"])
         text = f": {words.safe(files, 1_000)}; incident {blind['id']}, open for {since}"
         yield from hang("", Text.assemble(("cannot see", "bold magenta"), text), 2, out)
+
+
+def _cron_dead(document: dict[str, Any], now: datetime, out: Console) -> Iterator[Text]:
+    """Say that no cron is running, and since when."""
+    from rich.text import Text
+
+    from cronverifyd.cli.table import hang
+
+    dead = document["cron_dead"]
+    if dead is not None:
+        text = f": for {words.ago(dead['since'], now).removesuffix(' ago')}; incident {dead['id']}"
+        yield from hang("", Text.assemble(("cron is not running", "bold red"), text), 2, out)
 
 
 def _findings(document: dict[str, Any], now: datetime, out: Console) -> Iterator[Text]:

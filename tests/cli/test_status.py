@@ -37,6 +37,7 @@ def test_the_document_has_these_keys_and_no_others(place, cli):
         "instance": "testhost",
         "unverified": [],
         "cannot_see": None,
+        "cron_dead": None,
         "findings": [],
         "rejected": 0,
         "undelivered": 0,
