@@ -71,14 +71,18 @@ class Wrapper:
         words = shlex.join(self.argv(options=options))
         return run(["/bin/sh", "-c", re.sub(r"\bW\b", lambda _: words, script)], **how)
 
-    def lines(self):
-        """Return what the outcome file holds; every line of it has to be whole JSON."""
+    def lines(self, *, crowd=False):
+        """Return what the outcome file holds; every line of it has to be whole JSON.
+
+        `crowd`: some may be empty, for who looks at the file's end while another one writes may see
+        half a line, and begins a new one.
+        """
         data = self.outcomes.read_bytes() if self.outcomes.exists() else b""
         if not data:
             return []
         *lines, rest = data.split(b"\n")
         assert rest == b"", "the file does not end in a newline"
-        return [json.loads(line) for line in lines]
+        return [json.loads(line) for line in lines if line or not crowd]
 
     def pair(self):
         """Return the start and the finish line of the only run."""

@@ -21,7 +21,7 @@ def test_200_at_once_lose_and_tear_no_line(wrapper):
         wait
     """
     assert wrapper.sh(script, timeout=60).returncode == 0
-    lines = wrapper.lines()
+    lines = wrapper.lines(crowd=True)
     starts = {line["run"]: line for line in lines if line["event"] == "start"}
     finishes = {line["run"]: line for line in lines if line["event"] == "finish"}
     assert len(lines) == 2 * CROWD
