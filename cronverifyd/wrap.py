@@ -613,12 +613,7 @@ def without_secrets(text: str) -> str:
         return text
     for secret in secrets():
         text = text.replace(secret, REDACTED)
-    small = text.lower()
-    patterns = [
-        pattern
-        for needles, pattern in SHAPES
-        if any(all(n in small or n in text for n in needle.split()) for needle in needles)
-    ]
+    patterns = patterns_for(text)
     if not patterns and "PRIVATE KEY" not in text:
         return text
     try:
@@ -632,6 +627,19 @@ def without_secrets(text: str) -> str:
     return text
 
 
+def patterns_for(text: str) -> list[str]:
+    """Return the patterns that may be found in `text`."""
+    found, small = [], text.lower()
+    for needles, pattern in SHAPES:
+        for needle in needles:  # loops, since generators would take three times as long
+            where = small if needle.islower() else text
+            first, _, second = needle.partition(" ")
+            if first in where and second in where:
+                found.append(pattern)
+                break
+    return found
+
+
 def secrets() -> list[str]:
     """Return the values of the environment that are secret by their names, the longest first.
 
@@ -639,8 +647,10 @@ def secrets() -> list[str]:
     """
     found: set[str] = set()
     for name, raw in posix.environ.items():
+        if len(raw) < SECRET_CHARS or not any(map(name.upper().__contains__, SECRET_NAMES)):
+            continue
         value = raw.decode("utf-8", "replace").strip()
-        if len(value) < SECRET_CHARS or not any(map(name.upper().__contains__, SECRET_NAMES)):
+        if len(value) < SECRET_CHARS:
             continue
         found.add(value)
         if not value.isalnum():
