@@ -24,11 +24,11 @@ from pathlib import Path
 
 from cronverifyd.engine.due import unsettled
 from cronverifyd.engine.engine import Engine, Hands
-from cronverifyd.engine.scope import Scope
 from cronverifyd.host.machine import Machine
 from cronverifyd.intake.tail import Tail
 from cronverifyd.judge.schedule import parse
 from cronverifyd.model import Job, Look, TriggeredBy
+from cronverifyd.scope import Scope
 from cronverifyd.store.sqlite import DATABASE, Store
 
 ROUNDS = 5

@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 NOUNS = {"model", "errors"}
 ALL_BUT_CLI = NOUNS | {
     *("judge", "config", "intake", "store", "host", "tell", "cue", "web", "engine"),
-    *("state", "systemd", "daemon"),
+    *("scope", "report", "state", "systemd", "daemon"),
 }
 # room → what it may use of ours, itself aside (the table of docs/ARCHITECTURE.md)
 MAY_USE = {
@@ -27,15 +27,17 @@ MAY_USE = {
     "wrap": set(),
     "model": NOUNS,
     "errors": NOUNS,
+    "scope": NOUNS,
     "judge": NOUNS,
-    "config": NOUNS | {"judge"},
+    "config": NOUNS | {"judge", "scope"},
     "intake": NOUNS,
     "store": NOUNS,
     "host": NOUNS,
     "tell": NOUNS | {"judge.duration", "judge.wording"},
     "cue": NOUNS,
-    "web": NOUNS | {"cue"},
-    "engine": NOUNS | {"judge", "intake", "store"},
+    "report": NOUNS | {"scope", "judge", "store.reader", "host.processes", "tell.text"},
+    "web": NOUNS | {"scope", "cue", "report", "store.reader"},
+    "engine": NOUNS | {"scope", "judge", "intake", "store"},
     "state": {"errors"},
     "systemd": {"errors"},
     "daemon": ALL_BUT_CLI,
@@ -48,6 +50,8 @@ THIRD_PARTIES = {
     "wrap": set(),
     "model": set(),
     "errors": set(),
+    "scope": set(),
+    "report": set(),
     "judge": {"cronsim", "msgspec", "oncalendar", "re2"},
     "intake": {"msgspec"},
     "store": {"msgspec"},

@@ -39,7 +39,7 @@ def command(job: str, count: int, config_path: Path | None, *, as_json: bool) ->
       cronverifyd history invoice-gen
       cronverifyd history invoice-gen -n 100 --json
     """
-    from cronverifyd.cli import documents
+    from cronverifyd.report import documents
     from cronverifyd.store.reader import open_reader
 
     config = read_config(config_path)

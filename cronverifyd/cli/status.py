@@ -54,12 +54,12 @@ def command(config_path: Path | None, *, watch: bool, as_json: bool) -> int:
 
 
 def _document(config: Config) -> dict[str, Any]:
-    from cronverifyd.cli import documents
     from cronverifyd.daemon.clock import read_clock
+    from cronverifyd.report import documents
     from cronverifyd.store.reader import open_reader
 
     with open_reader(config.daemon.state_dir) as reader:
-        return documents.status(config, reader, read_clock())
+        return documents.status(config.scope(), reader, read_clock())
 
 
 def _exit_code(document: dict[str, Any]) -> int:

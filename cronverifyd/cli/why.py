@@ -35,8 +35,8 @@ def command(job: str, config_path: Path | None, *, as_json: bool) -> int:
       cronverifyd why invoice-gen
       cronverifyd why invoice-gen --json | jq .evidence
     """
-    from cronverifyd.cli.evidence import why
     from cronverifyd.daemon.clock import read_clock
+    from cronverifyd.report.evidence import why
     from cronverifyd.store.reader import open_reader
 
     config = read_config(config_path)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from cronverifyd.scope import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,3 +81,19 @@ class Config:
     route: tuple[str, ...]
     alerts: Alerts
     warnings: tuple[str, ...]
+
+    def scope(self) -> Scope:
+        """Cut out what is watched and who is told."""
+        waits = self.cueapi.transport != "off"
+        return Scope(
+            jobs=self.jobs,
+            channels=self.channels,
+            default_route=self.route,
+            instance=self.daemon.instance,
+            state_dir=self.daemon.state_dir,
+            outcomes=tuple(p for p in self.daemon.outcomes if not glob.has_magic(p)),
+            gather=timedelta(seconds=self.alerts.gather_s),
+            second=self.alerts.second,
+            remind=tuple(timedelta(seconds=each) for each in self.alerts.remind_s),
+            fallback=timedelta(seconds=self.cueapi.fallback_after_s if waits else 0),
+        )

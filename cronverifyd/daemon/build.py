@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from contextlib import closing, contextmanager
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from cronverifyd.config.secrets import resolve
 from cronverifyd.daemon.clock import read_clock
 from cronverifyd.engine.engine import Engine
-from cronverifyd.engine.scope import Scope
 from cronverifyd.intake.tail import Tail
 from cronverifyd.store.sqlite import Store
 from cronverifyd.tell.redact import Redacting
@@ -41,23 +38,6 @@ def senders(config: Config, console: TextIO) -> dict[str, Sender]:
     }
 
 
-def scope(config: Config) -> Scope:
-    """Cut out the engine's part of the configuration."""
-    waits = config.cueapi.transport != "off"
-    return Scope(
-        jobs=config.jobs,
-        channels=config.channels,
-        default_route=config.route,
-        instance=config.daemon.instance,
-        state_dir=config.daemon.state_dir,
-        outcomes=tuple(p for p in config.daemon.outcomes if not glob.has_magic(p)),
-        gather=timedelta(seconds=config.alerts.gather_s),
-        second=config.alerts.second,
-        remind=tuple(timedelta(seconds=each) for each in config.alerts.remind_s),
-        fallback=timedelta(seconds=config.cueapi.fallback_after_s if waits else 0),
-    )
-
-
 @contextmanager
 def engine(config: Config, hands: Hands, host: Host) -> Iterator[tuple[Engine, Tail]]:
     """Open the store and the outcome files; the caller holds the state folder."""
@@ -65,4 +45,4 @@ def engine(config: Config, hands: Hands, host: Host) -> Iterator[tuple[Engine, T
         closing(Store(config.daemon.state_dir)) as store,
         closing(Tail(config.daemon.outcomes, store.marks())) as tail,
     ):
-        yield Engine(scope(config), store, tail, host, hands), tail
+        yield Engine(config.scope(), store, tail, host, hands), tail

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cronverifyd.engine.lost import Host
-    from cronverifyd.engine.scope import Scope
     from cronverifyd.judge.schedule import Schedule
     from cronverifyd.model import Job, Slot
+    from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
 
 

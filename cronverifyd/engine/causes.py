@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cronverifyd.engine.lost import Host
-    from cronverifyd.engine.scope import Scope
     from cronverifyd.model import Cause, HostFacts, JudgedSlot, Notice, Run
+    from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
 
 

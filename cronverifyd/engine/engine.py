@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cronverifyd.engine.lost import Host
-    from cronverifyd.engine.scope import Scope
     from cronverifyd.intake.tail import Tail
     from cronverifyd.model import Loss
+    from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
 
 REPLAY_WINDOW = timedelta(seconds=300)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cronverifyd.engine.calendars import Calendars
-    from cronverifyd.engine.scope import Scope
     from cronverifyd.model import Finding, Job, Run
+    from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
 
 TOLD_AGAIN_AFTER = timedelta(days=7)

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from cronverifyd.engine.causes import Causes
     from cronverifyd.engine.findings import Findings
     from cronverifyd.engine.measuring import Measuring
-    from cronverifyd.engine.scope import Scope
     from cronverifyd.engine.sight import Sight
+    from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
 
 

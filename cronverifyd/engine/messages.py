@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from cronverifyd.engine.scope import Scope
     from cronverifyd.intake.rejected import Rejection
     from cronverifyd.model import (
         Cause,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
         Message,
         Run,
     )
+    from cronverifyd.scope import Scope
 
 _FINDINGS = {
     FindingKind.DUPLICATE: (

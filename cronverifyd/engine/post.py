@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from cronverifyd.engine.scope import Scope
     from cronverifyd.model import Alert, Delivered, Message, Notice
+    from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
 
 OUT_OF_REACH_AFTER = timedelta(minutes=5)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cronverifyd.engine.calendars import Calendars
-    from cronverifyd.engine.scope import Scope
     from cronverifyd.intake.tail import Tail
     from cronverifyd.model import Hole, Job, Notice
+    from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
 
 _REMEMBERED = timedelta(days=40)

@@ -6,7 +6,6 @@ import sqlite3
 from dataclasses import replace
 
 from cronverifyd.engine.engine import Engine, Hands
-from cronverifyd.engine.scope import Scope
 from cronverifyd.intake.tail import Tail
 from cronverifyd.model import (
     Channel,
@@ -19,6 +18,7 @@ from cronverifyd.model import (
     TriggeredBy,
     Verify,
 )
+from cronverifyd.scope import Scope
 from cronverifyd.store.sqlite import DATABASE, Store
 from tests.builders import at, job, seconds
 

@@ -1,4 +1,4 @@
-"""The engine's part of the configuration."""
+"""What is watched and who is told: the part of the configuration that most rooms need."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from cronverifyd.cli.documents import boots_of, next_slot, run_document
 from cronverifyd.host.processes import Processes
 from cronverifyd.judge.artifact import broken
 from cronverifyd.judge.duration import format_duration
@@ -17,6 +16,7 @@ from cronverifyd.judge.maintenance import window_at
 from cronverifyd.judge.size import format_size
 from cronverifyd.judge.wording import plural
 from cronverifyd.model import Loss, MaintenanceMode, Verdict
+from cronverifyd.report.documents import boots_of, next_slot, run_document
 from cronverifyd.tell.text import last_lines, one_line
 
 if TYPE_CHECKING:

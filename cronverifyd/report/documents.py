@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from cronverifyd.config.pieces import Config
     from cronverifyd.model import Artifact, Finding, Incident, Job, JudgedSlot, Run, Slot, Tenure
+    from cronverifyd.scope import Scope
     from cronverifyd.store.reader import Reader
 
 _STRIP = 14
@@ -25,19 +25,19 @@ _GRACE_OF_THE_DAEMON = timedelta(seconds=30)
 _FINDINGS_SHOWN = timedelta(days=7)
 
 
-def status(config: Config, reader: Reader, now: datetime) -> dict[str, Any]:
+def status(scope: Scope, reader: Reader, now: datetime) -> dict[str, Any]:
     """Describe every watched job, and how well the whole is."""
     incidents, tenures = reader.open_incidents(), reader.tenures()
     boots = boots_of(reader)
     jobs = [
         _job(job, reader, incidents.get(name), tenures.get(name), next_slot(job, now, boots))
-        for name, job in config.jobs.items()
+        for name, job in scope.jobs.items()
         if job.enabled
     ]
-    unseen = unverified(config, reader, now)
+    unseen = unverified(scope, reader, now)
     return {
         "healthy": not incidents and not unseen,
-        "instance": config.daemon.instance,
+        "instance": scope.instance,
         "now": now.isoformat(),
         "jobs": jobs,
         "unverified": unseen,
@@ -50,17 +50,15 @@ def status(config: Config, reader: Reader, now: datetime) -> dict[str, Any]:
     }
 
 
-def unverified(config: Config, reader: Reader, now: datetime) -> list[str]:
+def unverified(scope: Scope, reader: Reader, now: datetime) -> list[str]:
     """Name the jobs of which a slot should have been judged by now, and was not.
 
     That is so when no daemon runs, or it hangs: then nobody checks, and silence means nothing.
     """
-    patience = _GRACE_OF_THE_DAEMON
-    if config.cueapi.transport != "off":
-        patience += timedelta(seconds=config.cueapi.fallback_after_s)
+    patience = _GRACE_OF_THE_DAEMON + scope.fallback
     tenures, boots = reader.tenures(), boots_of(reader)
     late: list[str] = []
-    for name, job in config.jobs.items():
+    for name, job in scope.jobs.items():
         tenure = tenures.get(name)
         if not job.enabled or tenure is None or not _in_force(tenure, job):
             continue
