@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
+
+A_co = TypeVar("A_co", covariant=True)
+A = TypeVar("A")
 
 
 class Verdict(StrEnum):
@@ -81,7 +84,8 @@ class AlertState(StrEnum):
     """Where a row of the outbox stands.
 
     new → sending → sent, or → failed (tried again at `next_try`) or → dead (never tried again).
-    superseded: a recovery whose opening never reached the channel.
+    superseded: nobody has to be told any more. muted: kept back until the mute ends. folded: a
+    message that was told on this channel already names the cause of this one as well.
     """
 
     NEW = "new"
@@ -90,6 +94,8 @@ class AlertState(StrEnum):
     FAILED = "failed"
     DEAD = "dead"
     SUPERSEDED = "superseded"
+    MUTED = "muted"
+    FOLDED = "folded"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,6 +139,8 @@ class Mail:
 class Channel:
     """One way to reach people. `kind`: slack, webhook, command, email, apprise or console.
 
+    `tags`: where there are some, it is told of jobs that bear one of them, and of those that name
+    it themselves; of nothing else.
     `url`: of slack, webhook and apprise. `secret`: signs a webhook's messages; None: they are not
     signed. `command`, `timeout_s`: of kind command. `mail`: of kind email.
     """
@@ -141,6 +149,7 @@ class Channel:
     kind: str
     url: Secret | None = None
     severity: frozenset[Severity] = frozenset(Severity)
+    tags: frozenset[str] = frozenset()
     secret: Secret | None = None
     command: tuple[str, ...] = ()
     timeout_s: float = 10.0
@@ -222,7 +231,8 @@ class Job:
     `schedule` as written in the configuration; `timezone` an IANA name. `start_within_s` None: not
     checked. `expect`: assertions as written (judge/expect.py says how). `tolerate`: so many bad
     slots in a row stay silent; `recover_after`: so many good ones close an incident. `channels`:
-    names, already resolved to the default route where the job names none.
+    those that the job names itself; none: it takes the default route. `tags`: what channels may go
+    by.
     """
 
     name: str
@@ -239,6 +249,7 @@ class Job:
     maintenance: tuple[Maintenance, ...] = ()
     severity: Severity = Severity.CRITICAL
     channels: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
     runbook: str | None = None
     enabled: bool = True
 
@@ -471,6 +482,10 @@ CRON = "~cron"
 """The same, in the incident of a cron that is not running."""
 
 
+DRILL = "cronverifyd-drill"
+"""The job whose runs prove that what is written arrives; no configuration can have it."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Incident:
     """What is wrong with one job, from its first bad slot until it heals.
@@ -478,6 +493,9 @@ class Incident:
     `slots`: how many slots were bad. `announced`: its opening was handed to at least one channel.
     `closed_at` None: it is open. `close_reason`: healed, disabled or removed. `flapping`: it is the
     third one in a short while, so it stays open until it holds. `reminders`: how many were due.
+    `acked_at`: when somebody said that they know; from then on nobody is reminded. `cause`: names
+    what the host proves to have made its first slot bad, the same for all jobs; `because` says it
+    in a sentence.
     """
 
     id: str
@@ -491,6 +509,24 @@ class Incident:
     close_reason: str | None = None
     flapping: bool = False
     reminders: int = 0
+    acked_at: datetime | None = None
+    cause: str | None = None
+    because: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mute:
+    """A time in which nobody is told of a job; `job` None: of anything. It always ends.
+
+    `who`, `reason`: as given, or empty. `swallowed`: how many messages were kept back.
+    """
+
+    job: str | None
+    since: datetime
+    until: datetime
+    who: str = ""
+    reason: str = ""
+    swallowed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -549,7 +585,7 @@ class NoticeKind(StrEnum):
     """What a notice tells.
 
     blind: what runs wrote cannot be seen; sighted: it can again. cron_dead: no cron is running;
-    cron_back: one is again.
+    cron_back: one is again. unmuted: a mute is over. drill: nothing, but that messages arrive.
     """
 
     REJECTED = "rejected"
@@ -559,6 +595,8 @@ class NoticeKind(StrEnum):
     SIGHTED = "sighted"
     CRON_DEAD = "cron_dead"
     CRON_BACK = "cron_back"
+    UNMUTED = "unmuted"
+    DRILL = "drill"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -566,7 +604,8 @@ class Notice:
     """Something about the installation, not about a job's slot, that people have to know once.
 
     `title` is one line of ours; `text` may quote files, so it is hostile until rendered. `remedy`:
-    what an operator can do. `incident`: the one that it opens or closes, or None.
+    what an operator can do. `incident`: the one that it opens or closes, or None. `job`: the one
+    that it is about, or None.
     """
 
     id: str
@@ -578,6 +617,7 @@ class Notice:
     remedy: str
     created_at: datetime
     incident: str | None = None
+    job: str | None = None
     instead_of: str | None = None
     may_repeat: bool = False
 
@@ -776,8 +816,14 @@ class Look:
     triggered_by: TriggeredBy
 
 
+class Request(Generic[A_co]):
+    """A message that is answered by an `A_co`."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Verify:
+class Verify(Request["Verified"]):
     """Look now and say how these jobs stand. `jobs` None: all of them.
 
     `execution`: CueAPI's execution id, or None; one that is known and not older than 300 s gets the
@@ -840,10 +886,71 @@ class Verified:
     details: tuple[BadJob, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Acknowledge(Request["Acknowledged"]):
+    """Somebody knows of these incidents: remind nobody of them.
+
+    `names`: of jobs or of incidents. `who`: who says so, or an empty text.
+    """
+
+    names: tuple[str, ...]
+    who: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Acknowledged:
+    """The answer to Acknowledge: one incident a name, in their order."""
+
+    incidents: tuple[Incident, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Silence(Request["Silenced"]):
+    """Tell nobody of a job (None: of anything) for so long; in the place of its last mute."""
+
+    job: str | None
+    for_s: float
+    who: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unsilence(Request["Silenced"]):
+    """End a mute before its time. `job` None: that of everything."""
+
+    job: str | None
+    who: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Silenced:
+    """The answer to both: the mute that begins or is over; None: there was none to end."""
+
+    mute: Mute | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drill(Request["Drilled"]):
+    """Expect a run of this id, of the drill's job, and tell every channel when it has failed.
+
+    `quiet`: in one line.
+    """
+
+    run: str
+    quiet: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drilled:
+    """The answer to Drill: which channels will be told."""
+
+    channels: tuple[str, ...]
+
+
 class Port(Protocol):
     """The way into the main loop for those who want an answer."""
 
-    def ask(self, message: Verify) -> Verified:
+    def ask(self, message: Request[A]) -> A:
         """Put the message on the queue and wait for the answer.
 
         Raises UnknownJobError for a job in no configuration, UnavailableError when the loop gives

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from cronverifyd.model import Channel, Job, Severity
@@ -38,7 +38,22 @@ class Scope:
         """Return the jobs that owe something."""
         return {name: job for name, job in self.jobs.items() if job.enabled}
 
-    def route(self, severity: Severity, channels: tuple[str, ...] | None = None) -> list[str]:
-        """Name the channels that want a message of this severity; None: of the default route."""
-        names = self.default_route if channels is None else channels
-        return [n for n in names if n in self.channels and severity in self.channels[n].severity]
+    def route(self, severity: Severity, job: Job | None = None) -> list[str]:
+        """Name the channels that want a message of this severity; `job`: about that one.
+
+        A channel with tags takes what is told of jobs that bear one of them, or that name it.
+        """
+        names = self.default_route if job is None else job.channels or self.default_route
+        return [name for name in self.known(names) if self._wants(name, severity, job)]
+
+    def known(self, names: Iterable[str]) -> list[str]:
+        """Give those of the channels that the configuration still has."""
+        return [name for name in names if name in self.channels]
+
+    def _wants(self, name: str, severity: Severity, job: Job | None) -> bool:
+        channel = self.channels[name]
+        if severity not in channel.severity:
+            return False
+        if not channel.tags or (job is not None and name in job.channels):
+            return True
+        return job is not None and not channel.tags.isdisjoint(job.tags)

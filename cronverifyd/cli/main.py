@@ -26,6 +26,9 @@ _COMMANDS = {
     "history": "Show a job's slots and runs, newest first.",
     "why": "Show the evidence behind a job's verdict.",
     "alerts": "Show what was sent to whom, and what was not.",
+    "ack": "Say that you know of an incident: nobody is reminded of it.",
+    "mute": "Tell nobody of a job for a while.",
+    "unmute": "End a mute before its time.",
     "config": "Check a configuration, or import one.",
     "demo": "Show all of it in under a minute, in a temporary folder.",
 }

@@ -90,6 +90,7 @@ def _page(document: dict[str, Any], out: Console) -> RenderableType:
         *_reasons(document, now, out),
         *_cannot_see(document, now, out),
         *_cron_dead(document, now, out),
+        *_mutes(document, now, out),
         *_findings(document, now, out),
         *_summary(document, now),
     )
@@ -160,6 +161,23 @@ def _cron_dead(document: dict[str, Any], now: datetime, out: Console) -> Iterato
         yield from hang("", Text.assemble(("cron is not running", "bold red"), text), 2, out)
 
 
+def _mutes(document: dict[str, Any], now: datetime, out: Console) -> Iterator[Text]:
+    """Say what is muted, until when, and how much that has swallowed."""
+    from rich.text import Text
+
+    from cronverifyd.cli.table import hang
+
+    for mute in document["mutes"]:
+        by = f" by {words.safe(mute['who'], 80)}" if mute["who"] else ""
+        why = f" ({words.safe(mute['reason'], 200)})" if mute["reason"] else ""
+        until = words.instant(mute["until"], now.astimezone())
+        swallowed = plural(mute["swallowed"], "message") + " swallowed"
+        text = f": muted until {until}{by}{why}; {swallowed}"
+        yield from hang(
+            "", Text.assemble((mute["job"] or "everything", "bold yellow"), text), 2, out
+        )
+
+
 def _findings(document: dict[str, Any], now: datetime, out: Console) -> Iterator[Text]:
     """Say what was odd about a job lately: of each kind the newest."""
     from rich.text import Text
@@ -174,7 +192,9 @@ def _findings(document: dict[str, Any], now: datetime, out: Console) -> Iterator
 
 def _incident(incident: dict[str, Any], now: datetime) -> str:
     since = words.ago(incident["since"], now).removesuffix(" ago")
-    return f"incident {incident['id']}, open for {since}, {plural(incident['slots'], 'bad slot')}"
+    acked = ", acknowledged" if incident["acked"] else ""
+    slots = plural(incident["slots"], "bad slot")
+    return f"incident {incident['id']}, open for {since}, {slots}{acked}"
 
 
 def _summary(document: dict[str, Any], now: datetime) -> list[Text]:
@@ -186,6 +206,8 @@ def _summary(document: dict[str, Any], now: datetime) -> list[Text]:
     facts.append(f"{sick} not well" if sick else "none has an open incident")
     if document["cannot_see"]:
         facts.append("outcome files cannot be seen")
+    if document["mutes"]:
+        facts.append(plural(len(document["mutes"]), "mute"))
     if document["rejected"]:
         facts.append(f"{plural(document['rejected'], 'line')} rejected")
     if document["undelivered"]:

@@ -168,7 +168,7 @@ def _job(name: str, values: _Values, common: _Common, site: Site) -> Job:
         recover_after=values["recover_after"],
         maintenance=_maintenance(values["maintenance"], timezone, keys, site),
         severity=values["severity"],
-        channels=values["channels"] or common.route,
+        channels=values["channels"] or (),
         runbook=values["runbook"],
         enabled=values["enabled"],
     )

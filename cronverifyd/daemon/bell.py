@@ -8,10 +8,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cronverifyd.errors import StateError, UnavailableError
-from cronverifyd.model import Delivered, Look, Measured, TriggeredBy, Verified, Verify
+from cronverifyd.model import A, Delivered, Look, Measured, Request, TriggeredBy
 
 if TYPE_CHECKING:
     from enum import Enum
@@ -27,8 +27,8 @@ ALIVE_WITHIN_S = 30.0
 class Envelope:
     """A message, and where its answer goes; None: nobody waits."""
 
-    message: Look | Verify | Delivered | Measured | Enum
-    reply: Future[Verified] | None = None
+    message: Look | Request[Any] | Delivered | Measured | Enum
+    reply: Future[Any] | None = None
 
 
 class Bell:
@@ -49,12 +49,12 @@ class Bell:
         """Put a message that wants no answer."""
         self._queue.put(Envelope(message))
 
-    def ask(self, message: Verify) -> Verified:
+    def ask(self, message: Request[A]) -> A:
         """Put a message and wait for the answer.
 
         Raises what the main loop raised, or UnavailableError when no answer came in time.
         """
-        reply: Future[Verified] = Future()
+        reply: Future[A] = Future()
         self._queue.put(Envelope(message, reply))
         try:
             return reply.result(ANSWER_WITHIN_S)

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from cronverifyd.engine import messages
 from cronverifyd.judge.causes import BadSlot, cause_of, cron_dead
 from cronverifyd.judge.host_words import sentences
-from cronverifyd.judge.incidents import closed, short_id
-from cronverifyd.model import CRON, Incident
+from cronverifyd.judge.incidents import closed, next_reminder, reminded, short_id
+from cronverifyd.judge.runs import skips
+from cronverifyd.model import CRON, CauseKind, Incident
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from cronverifyd.engine.calendars import Calendars
     from cronverifyd.engine.lost import Host
-    from cronverifyd.model import Cause, HostFacts, JudgedSlot, Notice, Run
+    from cronverifyd.engine.teller import Teller
+    from cronverifyd.model import Cause, HostFacts, Job, JudgedSlot, Notice, Run
     from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
+
+
+_MOST_OWED_A_JOB = 50
+
+_DEAD_UNSEEN = timedelta(seconds=60)
+"""Cron may have been dead for so long before a look has missed it."""
 
 
 class Causes:
@@ -25,7 +36,11 @@ class Causes:
     A dead cron is told when it is certain, without waiting for the deadlines of its jobs.
     """
 
-    def __init__(self, scope: Scope, store: Store, host: Host) -> None:
+    def __init__(
+        self, scope: Scope, store: Store, host: Host, calendars: Calendars, teller: Teller
+    ) -> None:
+        self._calendars = calendars
+        self._teller = teller
         self._scope = scope
         self._store = store
         self._host = host
@@ -53,11 +68,26 @@ class Causes:
         """Say what the host is like, in sentences."""
         return () if self._facts is None else tuple(sentences(self._facts, zone))
 
-    def cause(self, judged: JudgedSlot, run: Run | None) -> str | None:
-        """Name what the host can prove to have made a slot bad, in a sentence.
+    def proof(self, judged: JudgedSlot, run: Run | None) -> tuple[str, str] | None:
+        """Name what the host can prove to have made a slot bad, and say it in a sentence.
 
-        It is the same for all jobs, so its times are in UTC.
+        Both are the same for all jobs that it hits, so times are in UTC.
         """
+        found = self._cause(judged, run)
+        if found is None:
+            return None
+        of_cron = self._incident_of(judged) if found.kind is CauseKind.CRON_DOWN else None
+        key = of_cron or f"{found.kind} {found.what} {found.since.isoformat()}"
+        return key, found.text
+
+    def _incident_of(self, judged: JudgedSlot) -> str | None:
+        """Name the incident of cron in which a slot was due: it tells of all of them."""
+        last, at = self._store.last_incident(CRON), judged.slot.at
+        if last is None or at < last.first_slot - _DEAD_UNSEEN:
+            return None
+        return last.id if last.closed_at is None or at <= last.closed_at else None
+
+    def _cause(self, judged: JudgedSlot, run: Run | None) -> Cause | None:
         if self._facts is None:
             return None
         words = (run.error, run.output_tail) if run else ()
@@ -72,8 +102,7 @@ class Causes:
             error="\n".join(word for word in words if word) or None,
             files=self._scope.outcomes,
         )
-        found = cause_of(bad, self._facts, self._down)
-        return None if found is None else found.text
+        return cause_of(bad, self._facts, self._down)
 
     def has_changed(self) -> bool:
         """Say whether cron has died or has come back."""
@@ -86,8 +115,8 @@ class Causes:
         if self._dead is not None:
             self._open(self._dead, now)
         elif self._incident is not None:
-            missed = self._store.missed_since(self._incident.first_slot)
-            self._tell(messages.cron_is_back(self._scope, self._incident, missed, now))
+            owed = self._owed(self._incident.first_slot, now)
+            self._tell(messages.cron_is_back(self._scope, self._incident, owed, now))
             self._store.save_incident(closed(self._incident, "healed", now))
             self._incident = None
 
@@ -109,8 +138,38 @@ class Causes:
         )
         self._store.save_incident(self._incident)
         self._store.note("cause", now, cause=cause)
-        self._tell(messages.cron_is_dead(self._scope, self._incident, cause, now))
+        self._tell(messages.cron_is_dead(self._scope, self._incident, cause.text, now))
+
+    def next_reminder(self) -> datetime | None:
+        """Say when people are to be told again that cron is dead, or None."""
+        if self._incident is None:
+            return None
+        return next_reminder(self._incident, self._scope.remind)
+
+    def remind(self, now: datetime) -> None:
+        """Tell again of a cron that is dead for long, and what is owed by now."""
+        if self._incident is None:
+            return
+        told = reminded(self._incident, self._scope.remind, now)
+        if told != self._incident:
+            self._incident = told
+            self._store.save_incident(told)
+            owed = self._owed(told.first_slot, now)
+            self._tell(messages.cron_still_dead(self._scope, told, owed, now))
 
     def _tell(self, notice: Notice) -> None:
-        for channel in self._scope.route(notice.severity):
-            self._store.outbox.add(notice, channel)
+        assert notice.incident is not None  # noqa: S101 (cron's notices all have one)
+        self._teller.of_all(notice, cause=notice.incident)
+
+    def _owed(self, since: datetime, now: datetime) -> list[tuple[datetime, str]]:
+        """Give the slots that were due while cron was dead and that no run has served, in order."""
+        owed: list[tuple[datetime, str]] = []
+        for job in self._scope.watched().values():
+            slots = self._calendars.schedule(job).slots_after(since)
+            due = islice(takewhile(lambda at: at <= now, slots), _MOST_OWED_A_JOB)
+            owed += [(at, job.name) for at in due if self._is_owed(job, at)]
+        return sorted(owed)
+
+    def _is_owed(self, job: Job, at: datetime) -> bool:
+        is_expected = at > self._calendars.owed_since(job.name) and not skips(job, at)
+        return is_expected and not self._store.runs_of(job.name, at)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from cronverifyd.engine.by_hand import ByHand
 from cronverifyd.engine.calendars import Calendars
 from cronverifyd.engine.causes import Causes
 from cronverifyd.engine.findings import Findings
@@ -18,6 +19,7 @@ from cronverifyd.engine.lost import Lost
 from cronverifyd.engine.measuring import Measuring
 from cronverifyd.engine.post import Post
 from cronverifyd.engine.sight import Sight
+from cronverifyd.engine.teller import Teller
 from cronverifyd.engine.verdicts import Verdicts
 from cronverifyd.errors import UnknownJobError
 from cronverifyd.model import (
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
     from cronverifyd.engine.lost import Host
     from cronverifyd.intake.tail import Tail
-    from cronverifyd.model import Loss
+    from cronverifyd.model import Loss, Request
     from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
 
@@ -72,10 +74,11 @@ class Engine:
         self._host = host
         self._hands = hands
         self._calendars = Calendars(scope, store)
-        self._sight = Sight(scope, store, tail, self._calendars)
+        self._teller = Teller(scope, store)
+        self._sight = Sight(scope, store, tail, self._calendars, self._teller)
         self._measuring = Measuring(store, hands.measure)
-        self._findings = Findings(scope, store, self._calendars)
-        self._causes = Causes(scope, store, host)
+        self._findings = Findings(scope, store, self._calendars, self._teller)
+        self._causes = Causes(scope, store, host, self._calendars, self._teller)
         ledgers = Ledgers(
             scope=scope,
             store=store,
@@ -84,11 +87,13 @@ class Engine:
             findings=self._findings,
             measuring=self._measuring,
             causes=self._causes,
+            teller=self._teller,
         )
         self._verdicts = Verdicts(ledgers)
         self._ingest = Ingest(ledgers, self._verdicts)
         self._lost = Lost(store, host, self._verdicts)
         self._post = Post(scope, store, hands.send)
+        self._by_hand = ByHand(scope, store, self._teller)
         self._torn = False
         self._signed_at: datetime | None = None
         self.backlog = False
@@ -97,6 +102,7 @@ class Engine:
     def begin(self, now: datetime) -> None:
         """Bring the state in line with the configuration, and go on where a process stopped."""
         self._causes.begin()
+        self._teller.remember()
         with self._store.transaction():
             for tenure in self._calendars.begin(self._host, now):
                 self._verdicts.end(tenure, now)
@@ -117,27 +123,36 @@ class Engine:
     def _remember(self, now: datetime) -> None:
         """Read from the store what has to be at hand."""
         self._calendars.remember()
+        self._teller.remember()
         self._sight.remember(now)
         self._causes.remember()
         self._verdicts.remember()
 
-    def handle(
-        self, message: Look | Verify | Delivered | Measured, now: datetime
-    ) -> Verified | None:
-        """Do the unit of work that a message asks for; only Verify is answered.
+    def handle(self, message: Look | Request[Any] | Delivered | Measured, now: datetime) -> Any:
+        """Do the unit of work that a message asks for; only a Request is answered.
 
-        Raises UnknownJobError for a Verify of a job that nobody watches.
+        Raises UnknownJobError for a job that nobody watches, CronverifydError for what cannot be
+        done.
         """
+        answer: object = None
         if isinstance(message, Delivered):
             self.settle(message, now)
         elif isinstance(message, Measured):
             self._take_measure(message, now)
         elif isinstance(message, Verify):
-            return self._verify(message, now)
-        else:
+            answer = self._verify(message, now)
+        elif isinstance(message, Look):
             self._look(message.triggered_by, now, frozenset())
+        else:
+            answer = self._do_by_hand(message, now)
         self.dispatch(now)
-        return None
+        return answer
+
+    def _do_by_hand(self, request: Request[Any], now: datetime) -> object:
+        with self._unit():
+            answer = self._by_hand.do(request, now)
+            self._remember(now)
+        return answer
 
     def settle(self, message: Delivered, now: datetime) -> None:
         """Record what came of an attempt to send; what cannot be recorded is kept for later."""
@@ -147,15 +162,18 @@ class Engine:
     def next_moment(self) -> datetime | None:
         """Say when the engine wants to be rung next, or None."""
         moments = self._post.moments()
-        for at in (self._verdicts.deadlines.next(), self._verdicts.next_reminder()):
-            if at is not None:
-                moments.append(at)
+        moments += [at for at in (self._verdicts.deadlines.next(), *self._dates()) if at]
         return min(moments, default=None)
+
+    def _dates(self) -> tuple[datetime | None, ...]:
+        """Say when something is due that has nothing to do with a slot."""
+        reminders = [each.next_reminder() for each in (self._verdicts, self._sight, self._causes)]
+        return *reminders, self._teller.next_end()
 
     def notify(self, notice: Notice, now: datetime) -> None:
         """Tell the default route something about the installation."""
         with self._unit():
-            self._verdicts.tell(notice)
+            self._teller.at_large(notice)
         self.dispatch(now)
 
     def dispatch(self, now: datetime) -> None:
@@ -242,9 +260,8 @@ class Engine:
     ) -> None:
         for measured in self._measuring.overdue(now):
             self._take_measure(measured, now)
-        deadline = self._verdicts.deadlines.first()
-        reminder = self._verdicts.next_reminder()
-        is_due = any(at is not None and at <= now for at in (deadline, reminder))
+        dates = (self._verdicts.deadlines.first(), *self._dates())
+        is_due = any(at is not None and at <= now for at in dates)
         findings = self._findings.gather()
         has_news = self._sight.has_changed() or self._causes.has_changed() or self._is_stale(now)
         if not (is_due or findings or suspects or has_news):
@@ -254,9 +271,12 @@ class Engine:
             self._save_marks()
             self._signed_at = now
             seen_again = self._sight.keep(now)
+            if self._teller.end_mutes(now):
+                self._remember(now)
             self._lost.conclude(suspects, by, now)
             self._verdicts.judge_due(by, now, triggered)
-            self._verdicts.remind(now)
+            for each in (self._verdicts, self._sight, self._causes):
+                each.remind(now)
             if seen_again:
                 self._verdicts.judge_unknown(by, now)
             self._sight.settle(now)
@@ -291,7 +311,6 @@ class Engine:
         verified = self._answer(names)
         if message.execution is not None:
             self._keep_answer(message.execution, verified, now)
-        self.dispatch(now)
         return verified
 
     def _first_answer(self, execution: str, now: datetime) -> Verified | None:

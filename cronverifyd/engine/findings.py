@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cronverifyd.engine.calendars import Calendars
+    from cronverifyd.engine.teller import Teller
     from cronverifyd.model import Finding, Job, Run
     from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
@@ -33,9 +34,10 @@ class Findings:
     written has been read (`gather`), for the line that explains it may come next.
     """
 
-    def __init__(self, scope: Scope, store: Store, calendars: Calendars) -> None:
+    def __init__(self, scope: Scope, store: Store, calendars: Calendars, teller: Teller) -> None:
         self._scope = scope
         self._store = store
+        self._teller = teller
         self._calendars = calendars
         self._jobs = scope.watched()
         self._slots: set[tuple[str, datetime]] = set()
@@ -109,5 +111,4 @@ class Findings:
             return
         job = self._jobs.get(finding.job)
         notice = messages.finding(self._scope, finding, now)
-        for channel in self._scope.route(notice.severity, job.channels if job else None):
-            self._store.outbox.add(notice, channel)
+        self._teller.tell(notice, self._scope.route(notice.severity, job))

@@ -31,6 +31,7 @@ class Ingest:
         self._calendars = ledgers.calendars
         self._sight = ledgers.sight
         self._findings = ledgers.findings
+        self._teller = ledgers.teller
         self._verdicts = verdicts
 
     def take_in(self, block: Block, by: TriggeredBy, now: datetime) -> Mark:
@@ -115,7 +116,7 @@ class Ingest:
     def _reject(self, rejections: list[Rejection], mark: Mark, now: datetime) -> None:
         keep_rejected(self._scope.state_dir, rejections)
         if mark.file_id is not None and self._store.count_rejected(mark.file_id, len(rejections)):
-            self._verdicts.tell(messages.rejected_lines(self._scope, mark, rejections, now))
+            self._teller.at_large(messages.rejected_lines(self._scope, mark, rejections, now))
 
 
 class _TakenSlots:

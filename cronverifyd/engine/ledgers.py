@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cronverifyd.engine.findings import Findings
     from cronverifyd.engine.measuring import Measuring
     from cronverifyd.engine.sight import Sight
+    from cronverifyd.engine.teller import Teller
     from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
 
@@ -26,3 +27,4 @@ class Ledgers:
     findings: Findings
     measuring: Measuring
     causes: Causes
+    teller: Teller

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from cronverifyd.intake.rejected import Rejection
     from cronverifyd.model import (
-        Cause,
         Finding,
         Hole,
         Incident,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
         JudgedSlot,
         Mark,
         Message,
+        Mute,
         Run,
     )
     from cronverifyd.scope import Scope
@@ -162,6 +162,7 @@ def unwatched(scope: Scope, job: Job | None, incident: Incident, now: datetime) 
         text=f"its incident {incident.id} is closed; it was not well when that happened",
         remedy="put it back if nobody meant to stop watching it",
         created_at=now,
+        job=incident.job,
     )
 
 
@@ -177,6 +178,7 @@ def finding(scope: Scope, found: Finding, now: datetime) -> Notice:
         text=found.text,
         remedy=remedy.format(found.job),
         created_at=now,
+        job=found.job,
     )
 
 
@@ -212,7 +214,18 @@ def sighted(scope: Scope, incident: Incident, now: datetime) -> Notice:
     )
 
 
-def cron_is_dead(scope: Scope, incident: Incident, cause: Cause, now: datetime) -> Notice:
+def still_blind(
+    scope: Scope, incident: Incident, hole: Hole, jobs: Sequence[str], now: datetime
+) -> Notice:
+    """Tell once more that nobody can see how some jobs did."""
+    return replace(
+        blind(scope, incident, hole, jobs, now),
+        id=f"{incident.id}.reminded.{incident.reminders}",
+        title=f"still cannot see how {_named(jobs) or 'some jobs'} did",
+    )
+
+
+def cron_is_dead(scope: Scope, incident: Incident, cause: str, now: datetime) -> Notice:
     """Tell that no cron is running, before the jobs that it should start are missed."""
     return Notice(
         id=f"{incident.id}.opened",
@@ -220,29 +233,77 @@ def cron_is_dead(scope: Scope, incident: Incident, cause: Cause, now: datetime) 
         instance=scope.instance,
         severity=Severity.CRITICAL,
         title="cron is not running",
-        text=f"{cause.text}; no job of its crontabs is started",
+        text=f"{cause}; no job of its crontabs is started",
         remedy="systemctl status cron; systemctl start cron",
         created_at=now,
         incident=incident.id,
     )
 
 
+def cron_still_dead(
+    scope: Scope, incident: Incident, owed: Sequence[tuple[datetime, str]], now: datetime
+) -> Notice:
+    """Tell once more that no cron is running, and which slots nobody has started."""
+    since = incident.first_slot.strftime("%Y-%m-%d %H:%M:%SZ")
+    return replace(
+        cron_is_dead(scope, incident, f"none is running since {since}", now),
+        id=f"{incident.id}.reminded.{incident.reminders}",
+        title="cron is still not running",
+        text=f"none is running since {since}; {_owed(owed)}",
+    )
+
+
+def unmuted(scope: Scope, mute: Mute, kept: Sequence[Alert | Notice], now: datetime) -> Notice:
+    """Tell what a mute that is over has swallowed. `kept`: the messages, oldest first."""
+    whom = "all jobs" if mute.job is None else mute.job
+    lines = [_in_a_line(message) for message in kept[:_MOST_OWED]]
+    more = len(kept) - len(lines)
+    why = f" ({mute.reason})" if mute.reason else ""
+    return Notice(
+        id=f"unmuted-{mute.job or '~'}-{now.isoformat()}",
+        kind=NoticeKind.UNMUTED,
+        instance=scope.instance,
+        severity=Severity.INFO,
+        title=f"the mute of {whom} is over: it swallowed {plural(len(kept), 'message')}",
+        text="\n".join(
+            [f"muted since {mute.since:%Y-%m-%d %H:%M:%SZ}{why}", *lines]
+            + ([f"and {more} more"] if more else [])
+        ),
+        remedy="what is not well by now is told again; cronverifyd status shows all",
+        created_at=now,
+        job=mute.job,
+    )
+
+
+def _in_a_line(message: Alert | Notice) -> str:
+    if isinstance(message, Notice):
+        return message.title
+    what = "is well again" if message.kind is AlertKind.RECOVERED else message.reason
+    return f"{message.job} {message.kind}: {what} (incident {message.incident})"
+
+
+def _owed(owed: Sequence[tuple[datetime, str]]) -> str:
+    """Say which slots are owed, a line each."""
+    if not owed:
+        return "no slot is owed"
+    lines = [f"{job}, due {at.isoformat()}" for at, job in owed[:_MOST_OWED]]
+    more = len(owed) - len(lines)
+    verb = "slot is" if len(owed) == 1 else "slots are"
+    return "\n".join([f"{len(owed)} {verb} owed:", *lines, *([f"and {more} more"] if more else [])])
+
+
 def cron_is_back(
-    scope: Scope, incident: Incident, missed: Sequence[JudgedSlot], now: datetime
+    scope: Scope, incident: Incident, owed: Sequence[tuple[datetime, str]], now: datetime
 ) -> Notice:
     """Tell that a cron is running again, and which slots nobody started meanwhile."""
-    lines = [f"{each.slot.job}, due {each.slot.at.isoformat()}" for each in missed[:_MOST_OWED]]
-    more = len(missed) - len(lines)
-    lines += [f"and {more} more"] if more else []
-    owed = plural(len(missed), "slot") + " are owed" if missed else "no slot was missed by now"
     return Notice(
         id=f"{incident.id}.recovered",
         kind=NoticeKind.CRON_BACK,
         instance=scope.instance,
         severity=Severity.CRITICAL,
         title="cron is running again",
-        text="\n".join([f"{owed}:" if missed else owed, *lines]),
-        remedy="start by hand what is owed" if missed else "",
+        text=_owed(owed),
+        remedy="start by hand what is owed" if owed else "",
         created_at=now,
         incident=incident.id,
     )

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cronverifyd.engine import messages
-from cronverifyd.judge.incidents import closed, short_id
+from cronverifyd.judge.incidents import closed, next_reminder, reminded, short_id
 from cronverifyd.judge.runs import make_slot
 from cronverifyd.model import BLIND, Incident, Verdict
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cronverifyd.engine.calendars import Calendars
+    from cronverifyd.engine.teller import Teller
     from cronverifyd.intake.tail import Tail
-    from cronverifyd.model import Hole, Job, Notice
+    from cronverifyd.model import Hole, Job
     from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
 
@@ -34,7 +35,10 @@ class Sight:
     back in line.
     """
 
-    def __init__(self, scope: Scope, store: Store, tail: Tail, calendars: Calendars) -> None:
+    def __init__(
+        self, scope: Scope, store: Store, tail: Tail, calendars: Calendars, teller: Teller
+    ) -> None:
+        self._teller = teller
         self._scope = scope
         self._store = store
         self._tail = tail
@@ -94,17 +98,40 @@ class Sight:
             return
         notice = messages.sighted(self._scope, self._incident, now)
         self._store.save_incident(closed(self._incident, "healed", now))
-        told = self._store.outbox.channels_of(self._incident.id)
-        self._tell(notice, [channel for channel in told if channel in self._scope.channels])
+        self._teller.tell(notice, self._scope.known(self._told()))
         self._incident = None
+
+    def next_reminder(self) -> datetime | None:
+        """Say when people are to be told again that nobody can see, or None."""
+        if self._incident is None:
+            return None
+        return next_reminder(self._incident, self._scope.remind)
+
+    def remind(self, now: datetime) -> None:
+        """Tell again of an incident that is open for long."""
+        if self._incident is None or not self._holes:
+            return
+        told = reminded(self._incident, self._scope.remind, now)
+        if told != self._incident:
+            self._incident = told
+            self._store.save_incident(told)
+            hole = next((h for h in self._holes if h.until is None), self._holes[-1])
+            notice = messages.still_blind(self._scope, told, hole, self._hidden_by(hole), now)
+            self._teller.tell(notice, self._scope.known(self._told()))
+
+    def _told(self) -> tuple[str, ...]:
+        return self._store.outbox.channels_of(self._incident.id) if self._incident else ()
+
+    def _hidden_by(self, hole: Hole) -> list[str]:
+        return sorted(name for name, job in self._jobs.items() if self._concerns(hole, job))
 
     def _add(self, hole: Hole, now: datetime) -> None:
         self._store.save_hole(hole)
         self._store.note("hole", now, hole=hole)
         self._holes.append(hole)
-        jobs = sorted(name for name, job in self._jobs.items() if self._concerns(hole, job))
+        jobs = self._hidden_by(hole)
         if not jobs or self._incident is not None:
-            self._tell_at_large(messages.lines_lost(self._scope, hole, jobs, now))
+            self._teller.at_large(messages.lines_lost(self._scope, hole, jobs, now))
             return
         self._incident = Incident(
             id=short_id(BLIND, hole.since, now),
@@ -116,14 +143,7 @@ class Sight:
             announced=True,
         )
         self._store.save_incident(self._incident)
-        self._tell_at_large(messages.blind(self._scope, self._incident, hole, jobs, now))
-
-    def _tell_at_large(self, notice: Notice) -> None:
-        self._tell(notice, self._scope.route(notice.severity))
-
-    def _tell(self, notice: Notice, channels: list[str]) -> None:
-        for channel in channels:
-            self._store.outbox.add(notice, channel)
+        self._teller.at_large(messages.blind(self._scope, self._incident, hole, jobs, now))
 
     def _still_blind(self) -> Iterator[bool]:
         for name, job in self._jobs.items():

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from cronverifyd.engine.ledgers import Ledgers
     from cronverifyd.judge.incidents import Change
-    from cronverifyd.model import Incident, Job, Notice, Run, Slot, Tenure, TriggeredBy
+    from cronverifyd.model import Alert, Incident, Job, Run, Slot, Tenure, TriggeredBy
 
 FOUND_LATE_AFTER = timedelta(seconds=60)
 """A bad verdict that comes later than this after the fact says so: nobody was looking."""
@@ -54,13 +54,15 @@ class Verdicts:
         self._findings = ledgers.findings
         self._measuring = ledgers.measuring
         self._causes = ledgers.causes
+        self._teller = ledgers.teller
         self.jobs = ledgers.scope.watched()
         self.deadlines = Deadlines(ledgers.scope.fallback)
         self._incidents: dict[str, Incident] = {}
 
     def remember(self) -> None:
         """Read from the store what has to be at hand."""
-        self._incidents = self._store.open_incidents()
+        known = self._store.open_incidents()
+        self._incidents = {name: known[name] for name in known.keys() & self.jobs.keys()}
         self.deadlines = Deadlines(self._scope.fallback)
         for judged in self._store.undecided():
             if judged.slot.job in self.jobs and judged.judgment.until is not None:
@@ -142,12 +144,8 @@ class Verdicts:
         job = self._scope.jobs.get(tenure.job)
         self._keep(closed(incident, "removed" if job is None else "disabled", now))
         notice = messages.unwatched(self._scope, job, incident, now)
-        self.tell(notice, self._store.outbox.channels_of(incident.id))
-
-    def tell(self, notice: Notice, channels: tuple[str, ...] | None = None) -> None:
-        """Queue a notice. `channels` None: the default route."""
-        for channel in self._scope.route(notice.severity, channels):
-            self._store.outbox.add(notice, channel)
+        told = self._scope.known(self._store.outbox.channels_of(incident.id))
+        self._teller.tell(notice, told)
 
     def _walk(self, job: Job, last: datetime) -> Walk:
         """Begin at a job's cursor; the slots up to `last` are due."""
@@ -224,8 +222,17 @@ class Verdicts:
         incident = change.incident
         for joined in change.joined:
             self._store.save_slot(replace(joined, incident=incident.id))
-        if change.tells is not None and self._announce(change.tells, incident, judged, run):
-            incident = replace(incident, announced=True)
+        if change.tells is AlertKind.RECOVERED:
+            self._keep(incident)
+            self._heal(incident, judged, run)
+            return
+        if change.tells is not None:
+            incident = self._open(change.tells, incident, judged, run)
+        elif _is_folded(incident):
+            # It was told with a cause only; where it is bad without that, it is news.
+            key, _ = self._causes.proof(judged, run) or (None, "")
+            if key != incident.cause:
+                incident = self._open(AlertKind.OPENED, incident, judged, run)
         self._keep(incident)
 
     def next_reminder(self) -> datetime | None:
@@ -239,28 +246,42 @@ class Verdicts:
         for incident in list(self._incidents.values()):
             told = reminded(incident, self._scope.remind, now)
             judged = self._store.slot(incident.job, incident.last_bad_slot)
-            if told != incident and judged is not None and incident.job in self.jobs:
+            if told != incident and judged is not None:
                 known = judged.judgment.run and self._store.run(incident.job, judged.judgment.run)
-                self._announce(AlertKind.REMINDED, told, judged, known[0] if known else None)
+                alert = self._alert(AlertKind.REMINDED, told, judged, known[0] if known else None)
+                heard = self._teller.tell(alert, self._told_of(incident))
+                told = replace(told, announced=told.announced or heard)
             if told != incident:
                 self._keep(told)
 
-    def _announce(
+    def _open(
         self, kind: AlertKind, incident: Incident, judged: JudgedSlot, run: Run | None
-    ) -> bool:
-        """Queue an alert; a recovery goes where the opening went. False: nobody is to be told."""
+    ) -> Incident:
+        """Tell of an incident that opens; give it as it is then."""
         job = self.jobs[incident.job]
-        if kind in {AlertKind.OPENED, AlertKind.FLAPPING}:
-            route = self._scope.route(job.severity, job.channels)
-        else:
-            told = self._store.outbox.channels_of(incident.id)
-            route = [channel for channel in told if channel in self._scope.channels]
+        key, because = self._causes.proof(judged, run) or (None, None)
+        alert = self._alert(kind, incident, judged, run)
+        told = self._teller.open(alert, self._scope.route(job.severity, job), key)
+        return replace(incident, cause=key, because=because, announced=told)
+
+    def _heal(self, incident: Incident, judged: JudgedSlot, run: Run | None) -> None:
+        """Tell of a recovery where the opening was told."""
+        alert = messages.alert(AlertKind.RECOVERED, self._scope, incident, judged, run)
+        alert = replace(alert, cause=incident.because)
+        others = (each.cause for each in self._incidents.values())
+        last = incident.cause not in set(others)
+        self._teller.heal(alert, self._told_of(incident), incident.cause, last=last)
+
+    def _told_of(self, incident: Incident) -> list[str]:
+        return self._scope.known(self._store.outbox.channels_of(incident.id))
+
+    def _alert(
+        self, kind: AlertKind, incident: Incident, judged: JudgedSlot, run: Run | None
+    ) -> Alert:
         alert = messages.alert(kind, self._scope, incident, judged, run)
-        if kind is not AlertKind.RECOVERED:
-            cause = self._causes.cause(judged, run)
-            alert = replace(alert, cause=cause, host_says=self._causes.says(job.timezone))
-        queued = [self._store.outbox.add(alert, channel) for channel in route]
-        return any(queued)
+        cause = self._causes.proof(judged, run)
+        says = self._causes.says(self.jobs[incident.job].timezone)
+        return replace(alert, cause=cause and cause[1], host_says=says)
 
     def _keep(self, incident: Incident) -> None:
         self._store.save_incident(incident)
@@ -268,6 +289,12 @@ class Verdicts:
             self._incidents[incident.job] = incident
         else:
             self._incidents.pop(incident.job, None)
+
+
+def _is_folded(incident: Incident) -> bool:
+    """Say whether people were told of its cause only, and not of the job."""
+    is_open = incident.closed_at is None
+    return is_open and incident.cause is not None and not incident.announced
 
 
 def _decided_at(before: JudgedSlot | None) -> datetime:

@@ -139,7 +139,10 @@ def _wanted(incident: Incident, job: Job) -> int:
 
 def next_reminder(incident: Incident, ladder: Sequence[timedelta]) -> datetime | None:
     """Say when an open incident is told again; after the ladder its last step is repeated."""
-    if not ladder or incident.closed_at is not None or not incident.announced:
+    is_told = incident.announced or incident.cause is not None
+    if not ladder or incident.closed_at is not None or incident.acked_at is not None:
+        return None
+    if not is_told:
         return None
     beyond = max(0, incident.reminders - len(ladder) + 1)
     step_after = ladder[min(incident.reminders, len(ladder) - 1)]

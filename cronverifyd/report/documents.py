@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from cronverifyd.model import Artifact, Finding, Incident, Job, JudgedSlot, Run, Slot, Tenure
+    from cronverifyd.model import (
+        Artifact,
+        Finding,
+        Incident,
+        Job,
+        JudgedSlot,
+        Mute,
+        Run,
+        Slot,
+        Tenure,
+    )
     from cronverifyd.scope import Scope
     from cronverifyd.store.reader import Reader
 
@@ -27,10 +37,11 @@ _FINDINGS_SHOWN = timedelta(days=7)
 
 def status(scope: Scope, reader: Reader, now: datetime) -> dict[str, Any]:
     """Describe every watched job, and how well the whole is."""
-    incidents, tenures = reader.open_incidents(), reader.tenures()
+    incidents, tenures, mutes = reader.open_incidents(), reader.tenures(), reader.mutes()
     boots = boots_of(reader)
     jobs = [
         _job(job, reader, incidents.get(name), tenures.get(name), next_slot(job, now, boots))
+        | _muted(mutes.get(name), mutes.get(None))
         for name, job in scope.jobs.items()
         if job.enabled
     ]
@@ -43,6 +54,7 @@ def status(scope: Scope, reader: Reader, now: datetime) -> dict[str, Any]:
         "unverified": unseen,
         "cannot_see": _cannot_see(incidents.get(BLIND), reader, now),
         "cron_dead": _cron_dead(incidents.get(CRON)),
+        "mutes": [mute_document(mute) for mute in mutes.values()],
         "findings": [_finding(f) for f in reader.findings(now - _FINDINGS_SHOWN)],
         "rejected": reader.rejected(),
         "undelivered": reader.undelivered(),
@@ -170,7 +182,6 @@ def _job(
         "next": upcoming.at.isoformat() if upcoming else None,
         "deadline": awaited.deadline.isoformat() if awaited else None,
         "incident": _incident(incident),
-        "muted_until": None,
         "strip": [s.judgment.verdict for s in reversed(strip)],
     }
 
@@ -182,7 +193,26 @@ def _incident(incident: Incident | None) -> dict[str, Any] | None:
         "id": incident.id,
         "since": incident.opened_at.isoformat(),
         "slots": incident.slots,
-        "acked": False,
+        "acked": incident.acked_at is not None,
+        "cause": incident.because,
+    }
+
+
+def _muted(*mutes: Mute | None) -> dict[str, Any]:
+    """Say until when nobody is told of a job: until the last of its mutes is over."""
+    ends = [mute.until for mute in mutes if mute is not None]
+    return {"muted_until": _text(max(ends, default=None))}
+
+
+def mute_document(mute: Mute) -> dict[str, Any]:
+    """Describe a mute; `job` null: of everything."""
+    return {
+        "job": mute.job,
+        "since": mute.since.isoformat(),
+        "until": mute.until.isoformat(),
+        "who": mute.who,
+        "reason": mute.reason,
+        "swallowed": mute.swallowed,
     }
 
 
@@ -194,6 +224,7 @@ def _cannot_see(incident: Incident | None, reader: Reader, now: datetime) -> dic
     return {
         "id": incident.id,
         "since": incident.opened_at.isoformat(),
+        "acked": incident.acked_at is not None,
         "files": [
             {
                 "path": hole.path,
@@ -210,7 +241,8 @@ def _cron_dead(incident: Incident | None) -> dict[str, Any] | None:
     """Describe the incident of a cron that is not running."""
     if incident is None:
         return None
-    return {"id": incident.id, "since": incident.first_slot.isoformat()}
+    acked = incident.acked_at is not None
+    return {"id": incident.id, "since": incident.first_slot.isoformat(), "acked": acked}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import takewhile
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -32,11 +32,28 @@ if TYPE_CHECKING:
 GIVE_UP_AFTER = timedelta(hours=24)
 _LONGEST_WAIT_S = 300.0
 _ALERT_KINDS = frozenset(AlertKind)
-_MOST_TOGETHER = 500
+_RECOVERIES = (AlertKind.RECOVERED, NoticeKind.SIGHTED, NoticeKind.CRON_BACK)
+_MOST_TOGETHER = 1_000
 _PILE = 10
 _OUT_OF_REACH = (
     "escalated = 0 AND (state = ? OR (tries > 0 AND next_try_us IS NOT NULL AND created_us <= ?))"
 )
+
+
+class Told(NamedTuple):
+    """When a channel was first and last told of a cause; `of_all`: that it hits every job."""
+
+    first: datetime
+    last: datetime
+    of_all: bool
+
+
+class MutedRow(NamedTuple):
+    """What a mute keeps back: the row's id, its channel, the message."""
+
+    id: str
+    channel: str
+    message: Alert | Notice
 
 
 class Outbox:
@@ -45,28 +62,93 @@ class Outbox:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
 
-    def add(self, message: Alert | Notice, channel: str) -> bool:
-        """Queue a message for a channel; False if it stands there already."""
-        alert = message if isinstance(message, Alert) else None
-        at = to_us(message.created_at)
-        row = (
-            f"{message.id}.{channel}",
-            message.incident,
-            # What stands in a job's place keeps an incident's messages in their order.
-            alert.job if alert else message.incident and BLIND,
-            message.kind,
-            channel,
-            AlertState.NEW,
-            at,
-            at,
-            msgspec.json.encode(message).decode(),
-        )
+    def add(
+        self,
+        message: Alert | Notice,
+        channel: str,
+        *,
+        state: AlertState = AlertState.NEW,
+        cause: str | None = None,
+        not_before: datetime | None = None,
+    ) -> bool:
+        """Queue a message for a channel; False if it stands there already.
+
+        `state`: new, or muted or folded: then it does not leave. `cause`: what it has in common
+        with others. One that was folded leaves when it is added again.
+        """
         cursor = self._db.execute(
             "INSERT INTO outbox (id, incident, job, kind, channel, state, created_us, next_try_us,"
-            " message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-            row,
+            " message, cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET state = excluded.state, message = excluded.message,"
+            " next_try_us = excluded.next_try_us, cause = excluded.cause WHERE state = 'folded'",
+            (
+                f"{message.id}.{channel}",
+                message.incident,
+                message.job or (message.incident and BLIND),
+                message.kind,
+                channel,
+                state,
+                to_us(message.created_at),
+                to_us(not_before or message.created_at) if state is AlertState.NEW else None,
+                msgspec.json.encode(message).decode(),
+                cause,
+            ),
         )
         return cursor.rowcount == 1
+
+    def told_of(self, cause: str, channel: str) -> Told | None:
+        """Say when a channel was told of a cause; None: it was not, or not yet."""
+        row = self._db.execute(
+            "SELECT min(created_us) AS first, max(created_us) AS last, max(kind = ?) AS of_all"
+            " FROM outbox WHERE cause = ? AND channel = ? AND (state IN ('sending', 'sent')"
+            " OR kind = ? AND state IN ('new', 'failed'))",
+            (NoticeKind.CRON_DEAD, cause, channel, NoticeKind.CRON_DEAD),
+        ).fetchone()
+        if row["first"] is None:
+            return None
+        return Told(from_us(row["first"]), from_us(row["last"]), bool(row["of_all"]))
+
+    def hurry(
+        self, channel: str, now: datetime, *, cause: str | None = None, job: str | None = None
+    ) -> None:
+        """Let what is held back of a cause, or of a job, leave now."""
+        self._db.execute(
+            "UPDATE outbox SET next_try_us = ? WHERE channel = ? AND state = 'new'"
+            " AND next_try_us > ? AND (cause = ? OR job = ?)",
+            (to_us(now), channel, to_us(now), cause, job),
+        )
+
+    def muted(self) -> list[MutedRow]:
+        """Return what is kept back by mutes, oldest first."""
+        rows = self._db.execute(
+            "SELECT id, channel, kind, message FROM outbox WHERE state = 'muted' ORDER BY seq"
+        )
+        return [MutedRow(row["id"], row["channel"], _message_of(row)) for row in rows]
+
+    def release(self, rows: Sequence[str], now: datetime) -> None:
+        """Let leave what a mute kept back and is still true: the last word on each incident.
+
+        That is so while it is open, and for a recovery, since its opening was told before. The
+        openings that leave count as announced.
+        """
+        ids = ", ".join("?" * len(rows))
+        self._db.execute(
+            "UPDATE outbox SET state = 'new', next_try_us = ? WHERE seq IN"
+            f" (SELECT max(seq) FROM outbox WHERE id IN ({ids}) AND incident IS NOT NULL"
+            " GROUP BY incident, channel) AND (kind IN (?, ?, ?) OR EXISTS (SELECT 1 FROM incident"
+            " WHERE incident.id = outbox.incident AND closed_us IS NULL))",
+            (to_us(now), *rows, *_RECOVERIES),
+        )
+        self._db.execute(
+            "UPDATE incident SET announced = 1 WHERE closed_us IS NULL AND id IN"
+            f" (SELECT incident FROM outbox WHERE state = 'new' AND id IN ({ids}))",
+            tuple(rows),
+        )
+        self._db.execute(
+            "UPDATE outbox SET state = 'superseded', error = 'swallowed by a mute'"
+            f" WHERE state = 'muted' AND id IN ({ids})",
+            tuple(rows),
+        )
 
     def take(
         self, channel: str, now: datetime, *, together: bool = True
@@ -121,7 +203,8 @@ class Outbox:
 
     def _settle(self, row_id: str, delivery: Delivery, now: datetime) -> AlertState:
         row = self._db.execute(
-            "SELECT state, tries, created_us, next_try_us FROM outbox WHERE id = ?", (row_id,)
+            "SELECT state, tries, created_us, next_try_us, cause, channel FROM outbox WHERE id = ?",
+            (row_id,),
         ).fetchone()
         if row["next_try_us"] is None:
             return AlertState(row["state"])
@@ -141,7 +224,17 @@ class Outbox:
                 row_id,
             ),
         )
+        if row["cause"] is not None and state is not AlertState.SENT:
+            self._unfold(row["cause"], row["channel"], now)
         return state
+
+    def _unfold(self, cause: str, channel: str, now: datetime) -> None:
+        """Let leave what was folded into a message that has not arrived."""
+        self._db.execute(
+            "UPDATE outbox SET state = 'new', next_try_us = ? WHERE cause = ? AND channel = ?"
+            " AND state = 'folded'",
+            (to_us(now), cause, channel),
+        )
 
     def is_out_of_reach(self, before: datetime) -> bool:
         """Say whether there is something that `out_of_reach` would give."""
@@ -194,7 +287,7 @@ class Outbox:
                 AlertState.DEAD,
             ),
         )
-        return tuple(row["channel"] for row in rows)
+        return tuple(dict.fromkeys(row["channel"] for row in rows))
 
     def supersede(self, row_id: str) -> None:
         """Drop the waiting recovery of an incident whose opening a channel has refused."""
@@ -203,13 +296,7 @@ class Outbox:
             " (SELECT incident, channel FROM outbox WHERE id = ?) AS opening"
             " WHERE outbox.incident = opening.incident AND outbox.channel = opening.channel"
             " AND kind IN (?, ?, ?) AND next_try_us IS NOT NULL",
-            (
-                AlertState.SUPERSEDED,
-                row_id,
-                AlertKind.RECOVERED,
-                NoticeKind.SIGHTED,
-                NoticeKind.CRON_BACK,
-            ),
+            (AlertState.SUPERSEDED, row_id, *_RECOVERIES),
         )
 
     def last_word(self, incident: str, channel: str) -> Alert | Notice | None:

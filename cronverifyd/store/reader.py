@@ -19,6 +19,7 @@ from cronverifyd.store.rows import (
     finding_of,
     hole_of,
     incident_of,
+    mute_of,
     run_of,
     slot_of,
     tenure_of,
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from cronverifyd.model import Finding, Hole, Incident, JudgedSlot, Run, Tenure
+    from cronverifyd.model import Finding, Hole, Incident, JudgedSlot, Mute, Run, Tenure
 
 DATABASE = "cronverifyd.sqlite3"
 _BUSY_TIMEOUT_S = 5.0
+# What nobody waits for: it was told, or somebody decided that it need not be, or not yet.
+_OVER = (AlertState.SENT, AlertState.SUPERSEDED, AlertState.MUTED, AlertState.FOLDED)
 
 
 @contextmanager
@@ -150,6 +153,11 @@ class Reader:
         rows = self._db.execute(f"SELECT {INCIDENT_LIST} FROM incident WHERE closed_us IS NULL")
         return {row["job"]: incident_of(row) for row in rows}
 
+    def mutes(self) -> dict[str | None, Mute]:
+        """Return the mutes that are not over yet, by job; None: of everything."""
+        rows = self._db.execute("SELECT * FROM mute ORDER BY job")
+        return {mute.job: mute for mute in map(mute_of, rows)}
+
     def last_incident(self, job: str) -> Incident | None:
         """Return a job's newest incident, open or closed."""
         row = self._db.execute(
@@ -180,10 +188,10 @@ class Reader:
 
     def outbox_rows(self, count: int, *, undelivered: bool = False) -> list[OutboxRow]:
         """Return the newest messages, newest first; `undelivered`: those that reached nobody."""
-        over = (AlertState.SENT, AlertState.SUPERSEDED) if undelivered else ("", "")
+        over = _OVER if undelivered else ("",) * len(_OVER)
         rows = self._db.execute(
             "SELECT id, incident, job, kind, channel, state, tries, created_us, next_try_us,"
-            " sent_us, receipt, error FROM outbox WHERE state NOT IN (?, ?)"
+            " sent_us, receipt, error FROM outbox WHERE state NOT IN (?, ?, ?, ?)"
             " ORDER BY seq DESC LIMIT ?",
             (*over, count),
         )
@@ -243,8 +251,8 @@ class Reader:
     def undelivered(self) -> int:
         """Count the messages that reached nobody: those that wait and those that were given up."""
         row = self._db.execute(
-            "SELECT count(*) FROM outbox WHERE state NOT IN (?, ?)",
-            (AlertState.SENT, AlertState.SUPERSEDED),
+            "SELECT count(*) FROM outbox WHERE state NOT IN (?, ?, ?, ?)",
+            _OVER,
         ).fetchone()
         return int(row[0])
 

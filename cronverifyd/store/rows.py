@@ -16,6 +16,7 @@ from cronverifyd.model import (
     JudgedSlot,
     Judgment,
     Loss,
+    Mute,
     Run,
     Slot,
     Tenure,
@@ -96,6 +97,9 @@ INCIDENT_COLUMNS = (
     "close_reason",
     "flapping",
     "reminders",
+    "acked_us",
+    "cause",
+    "because",
 )
 INCIDENT_LIST = ", ".join(INCIDENT_COLUMNS)
 
@@ -199,6 +203,9 @@ def incident_row(incident: Incident) -> tuple[Any, ...]:
         incident.close_reason,
         incident.flapping,
         incident.reminders,
+        to_us_or_none(incident.acked_at),
+        incident.cause,
+        incident.because,
     )
 
 
@@ -216,6 +223,21 @@ def incident_of(row: sqlite3.Row) -> Incident:
         close_reason=row["close_reason"],
         flapping=bool(row["flapping"]),
         reminders=row["reminders"],
+        acked_at=from_us_or_none(row["acked_us"]),
+        cause=row["cause"],
+        because=row["because"],
+    )
+
+
+def mute_of(row: sqlite3.Row) -> Mute:
+    """Read a mute."""
+    return Mute(
+        job=row["job"] or None,
+        since=from_us(row["since_us"]),
+        until=from_us(row["until_us"]),
+        who=row["who"],
+        reason=row["reason"],
+        swallowed=row["swallowed"],
     )
 
 

@@ -289,7 +289,58 @@ _STEP_3 = (
     "CREATE INDEX outbox_unreached ON outbox (state, seq) WHERE escalated = 0 AND state <> 'sent'",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_STEP_1, _STEP_2, _STEP_3)
+_STEP_4 = (
+    "ALTER TABLE incident ADD COLUMN acked_us INTEGER",
+    "ALTER TABLE incident ADD COLUMN cause TEXT",
+    "ALTER TABLE incident ADD COLUMN because TEXT",
+    "ALTER TABLE outbox ADD COLUMN cause TEXT",
+    "CREATE INDEX outbox_cause ON outbox (cause, channel) WHERE cause IS NOT NULL",
+    "CREATE INDEX outbox_muted ON outbox (seq) WHERE state = 'muted'",
+    "CREATE INDEX outbox_sent ON outbox (channel, sent_us) WHERE sent_us IS NOT NULL",
+    # `job` '': everything is muted.
+    """
+    CREATE TABLE mute (
+        job TEXT PRIMARY KEY,
+        since_us INTEGER NOT NULL,
+        until_us INTEGER NOT NULL,
+        who TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        swallowed INTEGER NOT NULL DEFAULT 0
+    ) STRICT, WITHOUT ROWID
+    """,
+    # Runs of the drill's job that somebody has announced.
+    """
+    CREATE TABLE drill (
+        run TEXT PRIMARY KEY,
+        asked_us INTEGER NOT NULL,
+        quiet INTEGER NOT NULL,
+        seen_us INTEGER
+    ) STRICT, WITHOUT ROWID
+    """,
+    # When each link of the chain was last seen to hold, and what it said then.
+    """
+    CREATE TABLE sign (
+        link TEXT PRIMARY KEY,
+        at_us INTEGER NOT NULL,
+        text TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    "DROP VIEW incidents",
+    """
+    CREATE VIEW incidents AS
+    SELECT id, job, strftime('%Y-%m-%dT%H:%M:%fZ', opened_us / 1e6, 'unixepoch') AS since,
+           strftime('%Y-%m-%dT%H:%M:%fZ', first_slot_us / 1e6, 'unixepoch') AS first_slot,
+           strftime('%Y-%m-%dT%H:%M:%fZ', last_bad_slot_us / 1e6, 'unixepoch') AS last_bad_slot,
+           slots, announced, flapping, acked_us IS NOT NULL AS acked,
+           strftime('%Y-%m-%dT%H:%M:%fZ', acked_us / 1e6, 'unixepoch') AS acked_at,
+           because AS cause,
+           strftime('%Y-%m-%dT%H:%M:%fZ', closed_us / 1e6, 'unixepoch') AS closed_at,
+           close_reason
+    FROM incident
+    """,
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_STEP_1, _STEP_2, _STEP_3, _STEP_4)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         Hole,
         Incident,
         JudgedSlot,
+        Mute,
         Run,
         Tenure,
     )
@@ -368,6 +369,25 @@ class Store(Reader):
             (job, to_us(slot)),
         ).fetchone()
         return int(row[0])
+
+    def save_mute(self, mute: Mute) -> None:
+        """Keep a mute in the place of the last one of its job."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO mute (job, since_us, until_us, who, reason, swallowed)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                mute.job or "",
+                to_us(mute.since),
+                to_us(mute.until),
+                mute.who,
+                mute.reason,
+                mute.swallowed,
+            ),
+        )
+
+    def drop_mute(self, job: str | None) -> None:
+        """Forget a mute."""
+        self._db.execute("DELETE FROM mute WHERE job = ?", (job or "",))
 
     # ---- findings and boots -----------------------------------------------------------------
 

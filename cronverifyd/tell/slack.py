@@ -54,7 +54,8 @@ def _blocks(story: Story) -> Iterator[dict[str, Any]]:
         yield _section(f"```\n{slack_end(story.quote, _QUOTE)}\n```")
     if further := "\n".join(_further(story)):
         yield _section(further)
-    yield _context(" · ".join(slack(note, _FACT) for note in story.notes))
+    if story.notes:
+        yield _context(" · ".join(slack(note, _FACT) for note in story.notes))
 
 
 def _sign(story: Story) -> str:

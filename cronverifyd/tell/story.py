@@ -89,7 +89,7 @@ def _of_alert(alert: Alert) -> Story:
             Fact(label="Seen", text=seen),
             *_optional("Error", one_line(alert.error or "", 400)),
             *_optional("Run", _run(alert)),
-            *_optional("Cause", one_line(alert.cause or "", 400)),
+            *_optional("Cause", one_line("" if _good(alert) else alert.cause or "", 400)),
             *_optional("Host", one_line("; ".join(alert.host_says), 400)),
         ),
         quote=last_lines(alert.output_tail or "", QUOTE_LINES, QUOTE_CHARACTERS),
@@ -115,19 +115,32 @@ def _of_notice(notice: Notice) -> Story:
         course=_optional("Try", one_line(notice.remedy, 400)),
         command=None,
         runbook=None,
-        notes=(f"{where}, {in_utc(notice.created_at)}", *_instead(notice), *_repeat(notice)),
+        notes=(*_where(notice, where), *_instead(notice), *_repeat(notice)),
     )
+
+
+def _where(notice: Notice, where: str) -> tuple[str, ...]:
+    """Say what a notice is about, and when it was; a weekly drill is one line and no more."""
+    if notice.kind is NoticeKind.DRILL and not notice.text:
+        return ()
+    return (f"{where}, {in_utc(notice.created_at)}",)
 
 
 def _of_digest(digest: Digest) -> Story:
     """Tell in a line each what came together; where it is much, with few words of the rest."""
     stories = [story_of(part) for part in digest.parts]
-    bad = sum(not story.good for story in stories)
+    bad = sum(
+        _label(part, story) == "Bad" for part, story in zip(digest.parts, stories, strict=True)
+    )
     causes, single = _apart(digest.parts, stories)
     instance = one_line(digest.instance, 80)
     title = f"{plural(len(stories), 'thing')} to tell of {instance}"
     if bad:
         title = f"{plural(bad, 'thing')} not well on {instance}"
+    elif all(story.good for story in stories):
+        title = f"{plural(len(stories), 'thing')} well again on {instance}"
+    if len(causes) == 1 and not single:
+        title = f"{one_line(next(iter(causes)), 80)}: {title}"
     return Story(
         title=title,
         sentence=f"{title}: {'; '.join(story.title for story in stories[:_TITLES])}",
@@ -135,7 +148,7 @@ def _of_digest(digest: Digest) -> Story:
         severity=digest.severity,
         facts=(
             *_by_cause(causes),
-            *(_line(story) for _, story in single[:_LINES]),
+            *(_line(*told) for told in single[:_LINES]),
             *(Fact(label="Also", text=text) for text in _names(single[_LINES:])),
         ),
         quote="",
@@ -146,11 +159,16 @@ def _of_digest(digest: Digest) -> Story:
     )
 
 
-def _line(story: Story) -> Fact:
+def _label(part: Alert | Notice, story: Story) -> str:
+    if part.kind in {NoticeKind.UNMUTED, NoticeKind.DRILL}:
+        return "Note"
+    return "Well" if story.good else "Bad"
+
+
+def _line(part: Alert | Notice, story: Story) -> Fact:
     seen = next((fact.text for fact in story.facts if fact.label == "Seen"), story.quote)
     incident = f" ({story.notes[0]})" if story.notes else ""
-    label = "Well" if story.good else "Bad"
-    return Fact(label=label, text=f"{story.title}: {one_line(seen, 160)}{incident}")
+    return Fact(label=_label(part, story), text=f"{story.title}: {one_line(seen, 160)}{incident}")
 
 
 _Told = tuple["Alert | Notice", Story]
@@ -162,7 +180,7 @@ def _apart(
     """Put together what has one cause; the rest stays in its order."""
     by_cause: dict[str, list[_Told]] = {}
     for part, story in zip(parts, stories, strict=True):
-        cause = part.cause if isinstance(part, Alert) and not story.good else None
+        cause = part.cause if isinstance(part, Alert) else None
         by_cause.setdefault(cause or "", []).append((part, story))
     single = by_cause.pop("", [])
     for cause in [cause for cause, told in by_cause.items() if len(told) == 1]:
@@ -173,7 +191,8 @@ def _apart(
 def _by_cause(causes: Mapping[str, Sequence[_Told]]) -> Iterator[Fact]:
     for cause, told in causes.items():
         count = plural(len(told), "job")
-        yield Fact(label="Cause", text=f"{one_line(cause, 300)}; {count} of it")
+        well = " well again" if all(story.good for _, story in told) else " of it"
+        yield Fact(label="Cause", text=f"{one_line(cause, 300)}; {count}{well}")
         yield from (Fact(label="Also", text=text) for text in _names(told))
 
 

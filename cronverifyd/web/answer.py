@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cronverifyd.report.documents import mute_document
+
 if TYPE_CHECKING:
-    from cronverifyd.model import BadJob, Verified
+    from cronverifyd.model import Acknowledged, BadJob, Silenced, Verified
 
 # CueAPI keeps at most 2,000 characters of a result; a job's name has at most 100.
 _NAMES = 15
@@ -20,6 +22,27 @@ def answer(verified: Verified) -> dict[str, Any]:
         "failures": len(verified.details),
         "details": [_detail(bad) for bad in verified.details],
     }
+
+
+def acknowledged(acked: Acknowledged) -> dict[str, Any]:
+    """Say which incidents somebody knows of now."""
+    return {
+        "incidents": [
+            {
+                "id": incident.id,
+                "job": incident.job,
+                "since": incident.opened_at.isoformat(),
+                "slots": incident.slots,
+                "acked": True,
+            }
+            for incident in acked.incidents
+        ]
+    }
+
+
+def silenced(silenced: Silenced) -> dict[str, Any]:
+    """Describe the mute that begins or is over; null: there was none."""
+    return {"mute": None if silenced.mute is None else mute_document(silenced.mute)}
 
 
 def _sentence(verified: Verified) -> str:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from cronverifyd.cue.delivery import MalformedError
-from cronverifyd.errors import UnavailableError, UnknownJobError
-
-if TYPE_CHECKING:
-    from cronverifyd.errors import CronverifydError
+from cronverifyd.errors import CronverifydError, UnavailableError, UnknownJobError
 
 BODY_BYTES = 65_536
 
@@ -30,6 +27,7 @@ def new_app(import_name: str) -> Flask:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(MalformedError, lambda error: _refusal(400, error))
     app.register_error_handler(UnknownJobError, lambda error: _refusal(404, error))
+    app.register_error_handler(CronverifydError, lambda error: _refusal(409, error))
     app.register_error_handler(UnavailableError, _unavailable)
     return app
 

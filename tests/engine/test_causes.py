@@ -2,9 +2,9 @@
 
 import pytest
 
-from cronverifyd.model import HostFacts, Span
+from cronverifyd.model import Channel, HostFacts, Span
 from tests.builders import at, finished, job
-from tests.engine.world import kinds
+from tests.engine.world import CHANNELS
 
 
 def dead(since, missing_s=40.0):
@@ -78,13 +78,56 @@ def test_while_nobody_knows_whether_it_is_back_the_incident_stays_open(world):
     assert "~cron" in world.store.open_incidents()
 
 
-def test_an_alert_names_its_cause_and_what_the_host_is_like(world):
+def test_jobs_that_a_dead_cron_makes_miss_are_not_told_one_by_one(world):
     world.host.facts = dead("02:00:00")
     world.look_only("02:01")
-    told = world.look_only("04:05")
-    assert kinds(told) == ["opened", "opened"]
-    assert all("cron is not running since 02:00:00" in each.cause for each in told)
-    assert all(each.host_says for each in told)
+    assert world.look_only("04:05") == []
+    assert {"db-backup", "other"} <= world.store.open_incidents().keys()
+    assert {row[0] for row in world.rows("SELECT state FROM outbox WHERE kind = 'opened'")} == {
+        "folded"
+    }
+
+
+def test_a_job_that_is_bad_without_the_dead_cron_is_told_after_all(world):
+    world.host.facts = dead("02:00:00")
+    world.look_only("02:01")
+    world.look_only("04:05")
+    world.host.facts = alive(Span(since=at("02:00:00"), until=at("04:10")))
+    world.look_only("04:10")
+    (told,) = world.look("2024-05-16T03:05", finished("2024-05-16T03:04", "failed", run_id="r2"))
+    assert (str(told.kind), told.job, told.cause) == ("opened", "db-backup", None)
+    *_, well = world.look("2024-05-17T03:05", finished("2024-05-17T03:04", run_id="r3"))
+    assert (str(well.kind), well.job) == ("recovered", "db-backup")
+
+
+def test_a_job_that_recovers_from_a_dead_cron_makes_no_message_of_its_own(world):
+    world.host.facts = dead("02:00:00")
+    world.look_only("02:01")
+    world.look_only("04:05")
+    world.host.facts = alive(Span(since=at("02:00:00"), until=at("04:10")))
+    world.look_only("04:10")
+    assert world.look("2024-05-16T03:05", finished("2024-05-16T03:04", run_id="r2")) == []
+    assert world.incident() is None
+
+
+def test_a_cron_that_stays_dead_is_told_again_with_what_is_owed(make):
+    world = make(job(), remind_s=(3_600, 14_400))
+    world.host.facts = dead("02:00:00")
+    world.look_only("02:01")
+    (told,) = world.look_only("03:02")
+    assert (str(told.kind), told.title) == ("cron_dead", "cron is still not running")
+    assert "1 slot is owed:\ndb-backup, due 2024-05-15T03:00:00+00:00" in told.text
+
+
+def test_an_alert_on_a_channel_that_was_not_told_names_the_cause(make):
+    channels = {"ops": CHANNELS["ops"], "mine": Channel(name="mine", kind="console")}
+    world = make(job(channels=("mine",)), channels=channels, route=("ops",))
+    world.host.facts = dead("02:00:00")
+    world.look_only("02:01")
+    (told,) = world.look_only("04:05")
+    assert str(told.kind) == "opened"
+    assert "cron is not running since 02:00:00" in told.cause
+    assert told.host_says
 
 
 def test_a_failure_that_the_host_does_not_explain_has_no_cause(world):

@@ -63,7 +63,7 @@ class World:
         scope = Scope(
             jobs={each.name: each for each in jobs},
             channels=self.options["channels"],
-            default_route=tuple(self.options["channels"]),
+            default_route=self.options.get("route", tuple(self.options["channels"])),
             instance="web1",
             state_dir=self.folder,
             fallback=seconds(self.options["fallback_s"]),
