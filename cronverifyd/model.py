@@ -859,6 +859,30 @@ class Measure:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Rehearsal:
+    """A request to run the wrapper around a job that prints `run`, and fails or does not."""
+
+    run: str
+    fails: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rehearsed:
+    """The answer to Rehearsal: the file that has its lines, or what went wrong."""
+
+    run: str
+    file: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Beaten:
+    """What came of a heartbeat. `error` None: it was taken."""
+
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
     """The answer to Measure: one artifact a rule, in the rules' order."""
 

@@ -20,7 +20,8 @@ class Scope:
     `outcomes`: the plain outcome files. `fallback`: how long the local timer waits for a trigger.
     `gather`: what follows on a channel so soon after a message is told together. `second`: the
     channels that are told what another one did not take. `remind`: how long after its opening, each
-    time, an open incident is told again; the last one is repeated.
+    time, an open incident is told again; the last one is repeated. `drills`: there is one a week.
+    `heartbeat`: how often somebody is told that the chain holds; None: nobody is.
     """
 
     jobs: Mapping[str, Job]
@@ -33,6 +34,8 @@ class Scope:
     gather: timedelta = field(default_factory=timedelta)
     second: tuple[str, ...] = ()
     remind: tuple[timedelta, ...] = ()
+    drills: bool = True
+    heartbeat: timedelta | None = None
 
     def watched(self) -> dict[str, Job]:
         """Return the jobs that owe something."""

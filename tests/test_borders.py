@@ -37,7 +37,7 @@ MAY_USE = {
     "cue": NOUNS,
     "report": NOUNS | {"scope", "judge", "store.reader", "host.processes", "tell.text"},
     "web": NOUNS | {"scope", "cue", "report", "store.reader"},
-    "engine": NOUNS | {"scope", "judge", "intake", "store"},
+    "engine": NOUNS | {"scope", "judge", "intake", "store", "report.proof"},
     "state": {"errors"},
     "systemd": {"errors"},
     "daemon": ALL_BUT_CLI,

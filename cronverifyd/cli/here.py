@@ -6,6 +6,7 @@ import os
 import pwd
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -96,16 +97,27 @@ def here(config: Config) -> Iterator[Here]:
     from cronverifyd.engine.engine import Hands
     from cronverifyd.host.machine import Machine
 
+    # What happens by itself, week by week or minute by minute, is a daemon's business.
+    config = replace(config, alerts=replace(config.alerts, drills=False), heartbeat=None)
     state.become_owner(config.daemon.state_dir)
     os.umask(0o077)  # as the daemon does: the output of jobs is nobody else's business
     mine = Here(config)
-    hands = Hands(send=lambda *handed: mine.waiting.append(handed), measure=mine.unmeasured.append)
+    hands = Hands(
+        send=lambda *handed: mine.waiting.append(handed),
+        measure=mine.unmeasured.append,
+        rehearse=_leave,
+        beat=_leave,
+    )
     with state.hold(config.daemon.state_dir), build.engine(config, hands, Machine()) as (engine, _):
         mine.engine = engine
         engine.begin(read_clock())
         yield mine
         mine.tell()
         engine.end()
+
+
+def _leave(_: object) -> None:
+    """Leave to a daemon what only one that goes on running can do."""
 
 
 def who() -> str:

@@ -29,6 +29,7 @@ _COMMANDS = {
     "ack": "Say that you know of an incident: nobody is reminded of it.",
     "mute": "Tell nobody of a job for a while.",
     "unmute": "End a mute before its time.",
+    "drill": "Prove that a failure would be told, on every channel.",
     "config": "Check a configuration, or import one.",
     "demo": "Show all of it in under a minute, in a temporary folder.",
 }

@@ -92,6 +92,7 @@ def _page(document: dict[str, Any], out: Console) -> RenderableType:
         *_cron_dead(document, now, out),
         *_mutes(document, now, out),
         *_findings(document, now, out),
+        *_unproven(document, out),
         *_summary(document, now),
     )
 
@@ -188,6 +189,18 @@ def _findings(document: dict[str, Any], now: datetime, out: Console) -> Iterator
     for (job, kind), finding in newest.items():
         text = f" {kind}: {words.safe(finding['text'])} ({words.roughly(finding['at'], now)})"
         yield from hang("", Text.assemble((words.safe(job), "yellow"), text), 2, out)
+
+
+def _unproven(document: dict[str, Any], out: Console) -> Iterator[Text]:
+    """Say which links between a job and people are not proven to hold."""
+    from rich.text import Text
+
+    from cronverifyd.cli.table import hang
+
+    for fault in document["unproven"]:
+        yield from hang(
+            "", Text.assemble(("not proven", "yellow"), f": {words.safe(fault)}"), 2, out
+        )
 
 
 def _incident(incident: dict[str, Any], now: datetime) -> str:

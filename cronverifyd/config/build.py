@@ -6,7 +6,7 @@ import glob
 import math
 import socket
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from pathlib import Path
@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 from tzlocal import get_localzone_name
 
 from cronverifyd.config.channels import channel
-from cronverifyd.config.pieces import Alerts, Config, Cueapi, Daemon, Listen
+from cronverifyd.config.pieces import Alerts, Config, Cueapi, Daemon, Heart, Listen
 from cronverifyd.config.readers import did_you_mean
 from cronverifyd.errors import ScheduleError
 from cronverifyd.judge import schedule
 from cronverifyd.judge.duration import format_duration
-from cronverifyd.model import ArtifactRule, Channel, Job, Maintenance
+from cronverifyd.model import DRILL, ArtifactRule, Channel, Job, Maintenance
 
 if TYPE_CHECKING:
     from cronverifyd.config.locate import Keys
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _MAX_DURATION_S = 3600.0
 _GRACE_S = 300.0
+_BEAT_S, _FASTEST_BEAT_S = 60.0, 10.0
 _SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 _MOST_WINDOWS = 2_000
 _CONSOLE = Channel(name="console", kind="console")
@@ -61,9 +62,11 @@ def build(values: _Values, site: Site) -> Config:
     _check_route(values["alerts"]["second"], channels, ("alerts", "second"), site)
     common = _Common(timezone=daemon.timezone, channels=channels, route=route)
     jobs = {name: _job(name, job, common, site) for name, job in values["jobs"].items()}
+    if DRILL in jobs:
+        site.sheet.problem(("jobs", DRILL), "this name is kept for drills")
     if not jobs:
         site.sheet.warning((), "no jobs are configured: nothing is watched")
-    return Config(
+    config = Config(
         path=site.path,
         daemon=daemon,
         listen=listen,
@@ -72,15 +75,45 @@ def build(values: _Values, site: Site) -> Config:
         jobs=jobs,
         route=route,
         alerts=_alerts(values["alerts"], site),
-        warnings=site.sheet.warnings(),
+        heartbeat=_heartbeat(values["heartbeat"], site),
+        warnings=(),
     )
+    _warn_of_deaf(config, site)
+    return replace(config, warnings=site.sheet.warnings())
 
 
 def _alerts(values: _Values, site: Site) -> Alerts:
     remind = tuple(values["remind"])
     if list(remind) != sorted(set(remind)):
         site.sheet.problem(("alerts", "remind"), "must rise: each is counted from the opening")
-    return Alerts(second=values["second"], remind_s=remind, gather_s=values["gather"])
+    return Alerts(
+        second=values["second"],
+        remind_s=remind,
+        gather_s=values["gather"],
+        drills=values["drill"] == "weekly",
+    )
+
+
+def _heartbeat(values: _Values, site: Site) -> Heart | None:
+    """Build the heartbeat; None where the table is not there, or names no address."""
+    every_s, keys = values["every"] or _BEAT_S, ("heartbeat", "url")
+    if every_s < _FASTEST_BEAT_S:
+        sentence = f"must be at least {format_duration(_FASTEST_BEAT_S)}"
+        site.sheet.problem(("heartbeat", "every"), sentence)
+    if values["url"] is not None:
+        return Heart(url=site.secret(values["url"], keys)[0], every_s=every_s)
+    if values["every"] is not None and site.sheet.sound(keys):
+        site.sheet.problem(keys, "missing: nobody would hear the heartbeat")
+    return None
+
+
+def _warn_of_deaf(config: Config, site: Site) -> None:
+    """Warn of jobs whose alerts nobody takes."""
+    scope = config.scope()
+    for name, job in scope.watched().items():
+        if not scope.route(job.severity, job):
+            sentence = f"no channel takes its alerts: none wants {job.severity} ones of it"
+            site.sheet.warning(("jobs", name), sentence)
 
 
 def _daemon(values: _Values, site: Site) -> Daemon:
@@ -169,6 +202,7 @@ def _job(name: str, values: _Values, common: _Common, site: Site) -> Job:
         maintenance=_maintenance(values["maintenance"], timezone, keys, site),
         severity=values["severity"],
         channels=values["channels"] or (),
+        tags=tuple(values["tags"]),
         runbook=values["runbook"],
         enabled=values["enabled"],
     )

@@ -62,6 +62,7 @@ def channel(name: str, values: _Values, site: Site) -> Channel:
         kind=kind,
         url=_url(kind, own["url"], (*keys, "url"), site),
         severity=severity,
+        tags=frozenset(values["tags"]),
         secret=_secret(own["secret"], (*keys, "secret"), site),
         command=_command(own["command"], (*keys, "command"), site),
         timeout_s=own["timeout"] or _TIMEOUT_S,

@@ -56,12 +56,22 @@ class Alerts:
     """How people are told. `second`: channels that are told what another one did not take.
 
     `remind_s`: how long after its opening, each time, an open incident is told again; the last one
-    is repeated. `gather_s`: what follows so soon after a message is told together.
+    is repeated. `gather_s`: what follows so soon after a message is told together. `drills`: every
+    channel is sent a line a week.
     """
 
     second: tuple[str, ...]
     remind_s: tuple[float, ...]
     gather_s: float
+    drills: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heart:
+    """Who is told that the chain holds, and how often."""
+
+    url: Secret
+    every_s: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +90,7 @@ class Config:
     jobs: Mapping[str, Job]
     route: tuple[str, ...]
     alerts: Alerts
+    heartbeat: Heart | None
     warnings: tuple[str, ...]
 
     def scope(self) -> Scope:
@@ -96,4 +107,6 @@ class Config:
             second=self.alerts.second,
             remind=tuple(timedelta(seconds=each) for each in self.alerts.remind_s),
             fallback=timedelta(seconds=self.cueapi.fallback_after_s if waits else 0),
+            drills=self.alerts.drills,
+            heartbeat=timedelta(seconds=self.heartbeat.every_s) if self.heartbeat else None,
         )

@@ -106,6 +106,7 @@ SCHEMA = Table(
                     "username": Key(read=readers.ascii_text),
                     "password": Key(read=readers.secret),
                     "severity": Key(read=readers.each(readers.severity), default=tuple(Severity)),
+                    "tags": Key(read=readers.each(readers.text), default=()),
                 }
             )
         ),
@@ -117,9 +118,15 @@ SCHEMA = Table(
                     read=readers.each(readers.duration), default=(3_600.0, 14_400.0, 86_400.0)
                 ),
                 "gather": Key(read=readers.wait, default=5.0),
+                "drill": Key(read=readers.one_of("weekly", "off"), default="weekly"),
             }
         ),
-        "heartbeat": LATER,
+        "heartbeat": Table(
+            {
+                "url": Key(read=readers.secret),
+                "every": Key(read=readers.duration),
+            }
+        ),
         "jobs": Named(
             Table(
                 {
@@ -135,7 +142,7 @@ SCHEMA = Table(
                     "severity": Key(read=readers.severity, default=Severity.CRITICAL),
                     "channels": Key(read=readers.each(readers.text)),
                     "user": LATER,
-                    "tags": LATER,
+                    "tags": Key(read=readers.each(readers.text), default=()),
                     "runbook": Key(read=addresses.http_url),
                     "enabled": Key(read=readers.flag, default=True),
                     "maintenance": Listed(

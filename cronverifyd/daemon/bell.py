@@ -11,10 +11,21 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from cronverifyd.errors import StateError, UnavailableError
-from cronverifyd.model import A, Delivered, Look, Measured, Request, TriggeredBy
+from cronverifyd.model import (
+    A,
+    Beaten,
+    Delivered,
+    Look,
+    Measured,
+    Rehearsed,
+    Request,
+    TriggeredBy,
+)
 
 if TYPE_CHECKING:
     from enum import Enum
+
+Report = Delivered | Measured | Rehearsed | Beaten
 
 ANSWER_WITHIN_S = 20.0
 """CueAPI gives a delivery up after 30 s."""
@@ -27,7 +38,7 @@ ALIVE_WITHIN_S = 30.0
 class Envelope:
     """A message, and where its answer goes; None: nobody waits."""
 
-    message: Look | Request[Any] | Delivered | Measured | Enum
+    message: Look | Request[Any] | Report | Enum
     reply: Future[Any] | None = None
 
 
@@ -45,7 +56,7 @@ class Bell:
             self._look_waits.set()
             self._queue.put(Envelope(Look(triggered_by=by)))
 
-    def put(self, message: Delivered | Measured | Enum) -> None:
+    def put(self, message: Report | Enum) -> None:
         """Put a message that wants no answer."""
         self._queue.put(Envelope(message))
 

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 from cronverifyd.config.secrets import resolve
 from cronverifyd.daemon.clock import read_clock
 from cronverifyd.engine.engine import Engine
+from cronverifyd.errors import ConfigError
 from cronverifyd.intake.tail import Tail
 from cronverifyd.store.sqlite import Store
+from cronverifyd.tell.heartbeat import Heartbeat
 from cronverifyd.tell.redact import Redacting
 from cronverifyd.tell.senders import build as build_sender
+from cronverifyd.tell.senders import usable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +39,16 @@ def senders(config: Config, console: TextIO) -> dict[str, Sender]:
         name: Redacting(build_sender(channel, look_up, console, read_clock))
         for name, channel in config.channels.items()
     }
+
+
+def heartbeat(config: Config) -> Heartbeat | None:
+    """Make the heartbeat; None where none is configured. Raises ConfigError."""
+    if config.heartbeat is None:
+        return None
+    url = resolve(config.heartbeat.url, os.environ)
+    if not usable(url):
+        raise ConfigError("heartbeat.url: must be an http(s) address")
+    return Heartbeat(url)
 
 
 @contextmanager

@@ -20,13 +20,15 @@ from cronverifyd.daemon.bell import Bell
 from cronverifyd.daemon.clock import read_clock
 from cronverifyd.daemon.couriers import Couriers
 from cronverifyd.daemon.edits import Edits, edition_of
-from cronverifyd.daemon.surveyor import Surveyor
+from cronverifyd.daemon.surveyor import survey
 from cronverifyd.daemon.timer import TICK_S, Timer
 from cronverifyd.daemon.watch import Watch
+from cronverifyd.daemon.worker import Worker
 from cronverifyd.engine.engine import Hands
 from cronverifyd.errors import CronverifydError, StateError, UnavailableError
 from cronverifyd.host.machine import Machine
-from cronverifyd.model import Delivered, Notice, NoticeKind, Severity, TriggeredBy
+from cronverifyd.host.rehearsal import rehearse
+from cronverifyd.model import Beaten, Delivered, Notice, NoticeKind, Severity, TriggeredBy
 from cronverifyd.systemd import Supervisor
 from cronverifyd.web import control, trigger
 from cronverifyd.web.doors import Doors
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from cronverifyd.daemon.edits import Edition
     from cronverifyd.engine.engine import Engine
     from cronverifyd.intake.tail import Tail
+    from cronverifyd.model import Measure, Measured, Rehearsal, Rehearsed
+    from cronverifyd.tell.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +52,7 @@ _SILENCE_S = 4.0 * TICK_S
 
 # A clean stop takes less than 2 s in all.
 _COURIERS_STOP_WITHIN_S = 0.8
-_SURVEYOR_STOPS_WITHIN_S = 0.2
+_WORKER_STOPS_WITHIN_S = 0.1
 _WATCH_STOPS_WITHIN_S = 0.3
 _SERVER_STOPS_WITHIN_S = 0.3
 
@@ -106,14 +110,24 @@ class Life:
         self._watch = Watch(bell)
         self._supervisor = Supervisor(os.environ)
         self._deaths: list[Exception] = []
+        self._heartbeat: Heartbeat | None = None
 
     def live(self) -> Life | None:
         """Serve until told to stop (None), or until a new configuration is in force (its life)."""
         for warning in self.config.warnings:
             log.warning("%s", warning)
+        self._heartbeat = build.heartbeat(self.config)
         couriers = Couriers(build.senders(self.config, sys.stdout), self._bell.put)
-        surveyor = Surveyor(self._bell.put)
-        hands = Hands(send=couriers.hand_over, measure=surveyor.hand)
+        surveyor: Worker[Measure, Measured] = Worker("surveyor", survey, self._bell.put)
+        rehearsals: Worker[Rehearsal, Rehearsed] = Worker("drill", self._rehearse, self._bell.put)
+        heart: Worker[tuple[str, ...], Beaten] = Worker("heart", self._beat, self._bell.put)
+        workers = (surveyor, rehearsals, heart)
+        hands = Hands(
+            send=couriers.hand_over,
+            measure=surveyor.hand,
+            rehearse=rehearsals.hand,
+            beat=heart.hand,
+        )
         with ExitStack() as stack:
             engine, tail = stack.enter_context(build.engine(self.config, hands, self._host))
             stack.callback(_end, engine)
@@ -123,8 +137,9 @@ class Life:
                 server.start()
             stack.callback(self._stop_couriers, couriers)
             couriers.start()
-            stack.callback(surveyor.stop, _SURVEYOR_STOPS_WITHIN_S)
-            surveyor.start()
+            for worker in workers:
+                stack.callback(worker.stop, _WORKER_STOPS_WITHIN_S)
+                worker.start()
             stack.callback(self._watch.stop, _WATCH_STOPS_WITHIN_S)
             self._watch.start()
             stack.callback(self._timer.stop)
@@ -205,6 +220,19 @@ class Life:
                 log.warning("no secret is configured for the trigger: made one, see %s", path)
         return Doors(signing, shared)
 
+    def _rehearse(self, rehearsal: Rehearsal) -> Rehearsed:
+        return rehearse(rehearsal, self.config.daemon.outcomes)
+
+    def _beat(self, faults: tuple[str, ...]) -> Beaten:
+        """Tell the heartbeat's address; whatever goes wrong is what came of it."""
+        try:
+            error = self._heartbeat.beat(faults) if self._heartbeat else None
+        except Exception as unforeseen:  # noqa: BLE001 (the thread's edge: it beats again)
+            error = f"the heartbeat failed: {type(unforeseen).__name__}"
+        if error is not None:
+            log.warning("heartbeat not taken error=%s", error)
+        return Beaten(error=error)
+
     def _die(self, error: Exception) -> None:
         self._deaths.append(error)
         self._bell.put(Order.DIE)
@@ -234,6 +262,7 @@ class Life:
         `before`: the configuration in force, which holds its own port and state folder.
         """
         build.senders(self.config, sys.stdout)
+        build.heartbeat(self.config)
         if self.config.daemon.state_dir != before.daemon.state_dir:
             with state.hold(self.config.daemon.state_dir):
                 pass

@@ -1,4 +1,4 @@
-"""What people do by hand: say that they know, and ask for silence."""
+"""What people do by hand: say that they know, ask for silence, or for a drill."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cronverifyd.errors import CronverifydError, UnknownJobError
 from cronverifyd.model import (
     Acknowledge,
     Acknowledged,
+    Drill,
     Mute,
     Silence,
     Silenced,
@@ -19,6 +20,7 @@ from cronverifyd.model import (
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from cronverifyd.engine.drills import Drills
     from cronverifyd.engine.teller import Teller
     from cronverifyd.model import Incident, Request
     from cronverifyd.scope import Scope
@@ -33,7 +35,8 @@ class ByHand:
     What is at hand of incidents elsewhere has to be read again afterwards.
     """
 
-    def __init__(self, scope: Scope, store: Store, teller: Teller) -> None:
+    def __init__(self, scope: Scope, store: Store, teller: Teller, drills: Drills) -> None:
+        self._drills = drills
         self._scope = scope
         self._store = store
         self._teller = teller
@@ -48,6 +51,8 @@ class ByHand:
             case Unsilence():
                 self._known(request.job)
                 return Silenced(mute=self._teller.unmute(request.job, now, request.who))
+            case Drill():
+                return self._drills.expect(request, now)
             case _:
                 raise TypeError(f"nobody knows what to do with {type(request).__name__}")
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cronverifyd.engine.calendars import Calendars
     from cronverifyd.engine.lost import Host
     from cronverifyd.engine.teller import Teller
-    from cronverifyd.model import Cause, HostFacts, Job, JudgedSlot, Notice, Run
+    from cronverifyd.model import Cause, HostFacts, Job, JudgedSlot, Notice, Run, Volume
     from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
 
@@ -63,6 +63,10 @@ class Causes:
         """Look at the host."""
         self._facts = self._host.look(now, (str(self._scope.state_dir), *self._scope.outcomes))
         self._dead = cron_dead(self._facts, self._scope.watched())
+
+    def volumes(self) -> tuple[Volume, ...]:
+        """Give the file systems of the state and of the outcome files, as last looked at."""
+        return () if self._facts is None else self._facts.volumes
 
     def says(self, zone: str) -> tuple[str, ...]:
         """Say what the host is like, in sentences."""

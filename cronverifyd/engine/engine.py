@@ -12,6 +12,7 @@ import msgspec
 from cronverifyd.engine.by_hand import ByHand
 from cronverifyd.engine.calendars import Calendars
 from cronverifyd.engine.causes import Causes
+from cronverifyd.engine.drills import Drills
 from cronverifyd.engine.findings import Findings
 from cronverifyd.engine.ingest import Ingest
 from cronverifyd.engine.ledgers import Ledgers
@@ -24,12 +25,14 @@ from cronverifyd.engine.verdicts import Verdicts
 from cronverifyd.errors import UnknownJobError
 from cronverifyd.model import (
     BadJob,
+    Beaten,
     Delivered,
     Look,
     Measure,
     Measured,
     Message,
     Notice,
+    Rehearsed,
     TriggeredBy,
     Verified,
     Verify,
@@ -41,7 +44,9 @@ if TYPE_CHECKING:
 
     from cronverifyd.engine.lost import Host
     from cronverifyd.intake.tail import Tail
-    from cronverifyd.model import Loss, Request
+    from cronverifyd.model import Loss, Rehearsal, Request
+
+    EngineMessage = Look | Request[Any] | Delivered | Measured | Rehearsed | Beaten
     from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
 
@@ -57,11 +62,14 @@ class Hands:
     """Those who do for the engine what takes time; each answers by a message.
 
     `send(channel, rows, message)` gives a message, which tells of these rows of the outbox, to the
-    channel's sender, and is answered by a `Delivered`; `measure(request)` by a `Measured`.
+    channel's sender, and is answered by a `Delivered`; `measure(request)` by a `Measured`;
+    `rehearse(request)` by a `Rehearsed`; `beat(faults)` by a `Beaten`.
     """
 
     send: Callable[[str, tuple[str, ...], Message], None]
     measure: Callable[[Measure], None]
+    rehearse: Callable[[Rehearsal], None]
+    beat: Callable[[tuple[str, ...]], None]
 
 
 class Engine:
@@ -79,6 +87,7 @@ class Engine:
         self._measuring = Measuring(store, hands.measure)
         self._findings = Findings(scope, store, self._calendars, self._teller)
         self._causes = Causes(scope, store, host, self._calendars, self._teller)
+        self._drills = Drills(scope, store, self._causes, self._teller, hands)
         ledgers = Ledgers(
             scope=scope,
             store=store,
@@ -88,12 +97,13 @@ class Engine:
             measuring=self._measuring,
             causes=self._causes,
             teller=self._teller,
+            drills=self._drills,
         )
         self._verdicts = Verdicts(ledgers)
         self._ingest = Ingest(ledgers, self._verdicts)
         self._lost = Lost(store, host, self._verdicts)
         self._post = Post(scope, store, hands.send)
-        self._by_hand = ByHand(scope, store, self._teller)
+        self._by_hand = ByHand(scope, store, self._teller, self._drills)
         self._torn = False
         self._signed_at: datetime | None = None
         self.backlog = False
@@ -106,6 +116,7 @@ class Engine:
         with self._store.transaction():
             for tenure in self._calendars.begin(self._host, now):
                 self._verdicts.end(tenure, now)
+            self._drills.begin(now)
             self._store.outbox.recover(now)
             for channel in self._store.outbox.next_tries().keys() - self._scope.channels.keys():
                 self._store.outbox.bury(channel, "the channel left the configuration")
@@ -124,11 +135,12 @@ class Engine:
         """Read from the store what has to be at hand."""
         self._calendars.remember()
         self._teller.remember()
+        self._drills.remember()
         self._sight.remember(now)
         self._causes.remember()
         self._verdicts.remember()
 
-    def handle(self, message: Look | Request[Any] | Delivered | Measured, now: datetime) -> Any:
+    def handle(self, message: EngineMessage, now: datetime) -> Any:
         """Do the unit of work that a message asks for; only a Request is answered.
 
         Raises UnknownJobError for a job that nobody watches, CronverifydError for what cannot be
@@ -139,6 +151,11 @@ class Engine:
             self.settle(message, now)
         elif isinstance(message, Measured):
             self._take_measure(message, now)
+        elif isinstance(message, Rehearsed):
+            self._keep_rehearsed(message, now)
+        elif isinstance(message, Beaten):
+            with self._unit():
+                self._drills.beaten(message, now)
         elif isinstance(message, Verify):
             answer = self._verify(message, now)
         elif isinstance(message, Look):
@@ -168,7 +185,7 @@ class Engine:
     def _dates(self) -> tuple[datetime | None, ...]:
         """Say when something is due that has nothing to do with a slot."""
         reminders = [each.next_reminder() for each in (self._verdicts, self._sight, self._causes)]
-        return *reminders, self._teller.next_end()
+        return *reminders, self._teller.next_end(), self._drills.next_moment()
 
     def notify(self, notice: Notice, now: datetime) -> None:
         """Tell the default route something about the installation."""
@@ -277,6 +294,7 @@ class Engine:
             self._verdicts.judge_due(by, now, triggered)
             for each in (self._verdicts, self._sight, self._causes):
                 each.remind(now)
+            self._drills.turn(now)
             if seen_again:
                 self._verdicts.judge_unknown(by, now)
             self._sight.settle(now)
@@ -297,6 +315,11 @@ class Engine:
             slot = self._measuring.keep(message, now)
             if slot is not None:
                 self._verdicts.judge_again(message.job, slot, TriggeredBy.FILE, now)
+
+    def _keep_rehearsed(self, message: Rehearsed, now: datetime) -> None:
+        if message.fault:
+            with self._unit():
+                self._drills.rehearsed(message, now)
 
     def _verify(self, message: Verify, now: datetime) -> Verified:
         names = tuple(self._verdicts.jobs) if message.jobs is None else message.jobs

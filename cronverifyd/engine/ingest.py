@@ -32,6 +32,7 @@ class Ingest:
         self._sight = ledgers.sight
         self._findings = ledgers.findings
         self._teller = ledgers.teller
+        self._drills = ledgers.drills
         self._verdicts = verdicts
 
     def take_in(self, block: Block, by: TriggeredBy, now: datetime) -> Mark:
@@ -46,6 +47,8 @@ class Ingest:
             except OutcomeError as error:
                 rejections.append(rejection(line.data, mark, line.offset, str(error), now))
             else:
+                if self._drills.take(event, mark.path, now):
+                    continue
                 run = self._joined(event, mark, line.offset, window, now)
                 for slot in self._take_run(run, mark, now):
                     touched[slot.job, slot.at] = slot

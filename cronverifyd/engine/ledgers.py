@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cronverifyd.engine.calendars import Calendars
     from cronverifyd.engine.causes import Causes
+    from cronverifyd.engine.drills import Drills
     from cronverifyd.engine.findings import Findings
     from cronverifyd.engine.measuring import Measuring
     from cronverifyd.engine.sight import Sight
@@ -28,3 +29,4 @@ class Ledgers:
     measuring: Measuring
     causes: Causes
     teller: Teller
+    drills: Drills

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Mark,
         Message,
         Mute,
+        Rehearsed,
         Run,
     )
     from cronverifyd.scope import Scope
@@ -272,6 +273,37 @@ def unmuted(scope: Scope, mute: Mute, kept: Sequence[Alert | Notice], now: datet
         remedy="what is not well by now is told again; cronverifyd status shows all",
         created_at=now,
         job=mute.job,
+    )
+
+
+def drill(scope: Scope, run: str, seen: str, now: datetime) -> Notice:
+    """Tell a channel that alerts arrive on it. `seen`: what the drill's run did; empty: weekly."""
+    title = f"DRILL: alerts of {scope.instance} arrive here; nothing is wrong"
+    if not seen:
+        title = f"Weekly drill: alerts of {scope.instance} arrive here"
+    return Notice(
+        id=f"drill-{run}",
+        kind=NoticeKind.DRILL,
+        instance=scope.instance,
+        severity=Severity.INFO,
+        title=title,
+        text=seen,
+        remedy="",
+        created_at=now,
+    )
+
+
+def drill_failed(scope: Scope, rehearsed: Rehearsed, now: datetime) -> Notice:
+    """Tell that the weekly drill found a link that does not hold."""
+    return Notice(
+        id=f"drill-failed-{rehearsed.run}",
+        kind=NoticeKind.CONFIG,
+        instance=scope.instance,
+        severity=Severity.WARNING,
+        title="the weekly drill could not be run",
+        text=rehearsed.fault,
+        remedy="cronverifyd drill shows which link does not hold",
+        created_at=now,
     )
 
 

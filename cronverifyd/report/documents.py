@@ -9,6 +9,7 @@ from cronverifyd.judge.runs import make_slot, skips
 from cronverifyd.judge.schedule import parse
 from cronverifyd.judge.verify import first_moment
 from cronverifyd.model import BLIND, CRON, Verdict
+from cronverifyd.report.proof import unproven
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +58,8 @@ def status(scope: Scope, reader: Reader, now: datetime) -> dict[str, Any]:
         "mutes": [mute_document(mute) for mute in mutes.values()],
         "findings": [_finding(f) for f in reader.findings(now - _FINDINGS_SHOWN)],
         "rejected": reader.rejected(),
+        "channels": _channels(scope, reader),
+        "unproven": list(unproven(scope, reader, now)),
         "undelivered": reader.undelivered(),
         "last_delivery": _text(reader.last_delivery()),
     }
@@ -214,6 +217,20 @@ def mute_document(mute: Mute) -> dict[str, Any]:
         "reason": mute.reason,
         "swallowed": mute.swallowed,
     }
+
+
+def _channels(scope: Scope, reader: Reader) -> list[dict[str, Any]]:
+    """Say of each channel when it last took a message, and since when one waits for it."""
+    took, waiting = reader.last_deliveries(), reader.waiting_since()
+    return [
+        {
+            "channel": channel.name,
+            "kind": channel.kind,
+            "last_delivery": _text(took.get(name)),
+            "waiting_since": _text(waiting.get(name)),
+        }
+        for name, channel in scope.channels.items()
+    ]
 
 
 def _cannot_see(incident: Incident | None, reader: Reader, now: datetime) -> dict[str, Any] | None:

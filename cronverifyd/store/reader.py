@@ -256,6 +256,49 @@ class Reader:
         ).fetchone()
         return int(row[0])
 
+    def last_deliveries(self) -> dict[str, datetime]:
+        """Say when each channel last took a message; one that never did is absent."""
+        rows = self._db.execute(
+            "SELECT channel, max(sent_us) AS last_us FROM outbox WHERE sent_us IS NOT NULL"
+            " GROUP BY channel"
+        )
+        return {row["channel"]: from_us(row["last_us"]) for row in rows}
+
+    def last_refusals(self) -> dict[str, datetime]:
+        """Say when the newest message was made that a channel refused for good."""
+        rows = self._db.execute(
+            "SELECT channel, max(created_us) AS last_us FROM outbox WHERE state = 'dead'"
+            " GROUP BY channel"
+        )
+        return {row["channel"]: from_us(row["last_us"]) for row in rows}
+
+    def waiting_since(self) -> dict[str, datetime]:
+        """Say since when the oldest message waits that a channel was to take by now."""
+        rows = self._db.execute(
+            "SELECT channel, min(created_us) AS oldest_us FROM outbox"
+            " WHERE next_try_us IS NOT NULL AND (state <> 'new' OR next_try_us <= created_us)"
+            " GROUP BY channel"
+        )
+        return {row["channel"]: from_us(row["oldest_us"]) for row in rows}
+
+    def signs(self) -> dict[str, tuple[datetime, str]]:
+        """Say when each link was last seen, and what it said."""
+        rows = self._db.execute("SELECT link, at_us, text FROM sign")
+        return {row["link"]: (from_us(row["at_us"]), row["text"]) for row in rows}
+
+    def drill(self, run: str) -> list[tuple[str, AlertState, str | None]]:
+        """Return how far a drill's message has come: channel, state and error."""
+        rows = self._db.execute(
+            "SELECT channel, state, error FROM outbox WHERE id = 'drill-' || ? || '.' || channel",
+            (run,),
+        )
+        return [(row["channel"], AlertState(row["state"]), row["error"]) for row in rows]
+
+    def open_drills(self) -> dict[str, bool]:
+        """Return the drills that are awaited, and whether they are quiet."""
+        rows = self._db.execute("SELECT run, quiet FROM drill WHERE seen_us IS NULL")
+        return {row["run"]: bool(row["quiet"]) for row in rows}
+
     def last_delivery(self) -> datetime | None:
         """Say when a channel last took a message."""
         row = self._db.execute("SELECT max(sent_us) FROM outbox").fetchone()

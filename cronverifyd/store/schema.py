@@ -296,6 +296,8 @@ _STEP_4 = (
     "ALTER TABLE outbox ADD COLUMN cause TEXT",
     "CREATE INDEX outbox_cause ON outbox (cause, channel) WHERE cause IS NOT NULL",
     "CREATE INDEX outbox_muted ON outbox (seq) WHERE state = 'muted'",
+    "CREATE INDEX outbox_dead ON outbox (channel, created_us) WHERE state = 'dead'",
+    "CREATE INDEX outbox_waits ON outbox (channel, created_us) WHERE next_try_us IS NOT NULL",
     "CREATE INDEX outbox_sent ON outbox (channel, sent_us) WHERE sent_us IS NOT NULL",
     # `job` '': everything is muted.
     """

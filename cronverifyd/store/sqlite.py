@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     )
 
 JOURNAL = "journal.jsonl"
+_KEEP_DRILLS = timedelta(days=30)
 _KEEP_EXECUTIONS = timedelta(hours=1)
 
 
@@ -388,6 +389,25 @@ class Store(Reader):
     def drop_mute(self, job: str | None) -> None:
         """Forget a mute."""
         self._db.execute("DELETE FROM mute WHERE job = ?", (job or "",))
+
+    def save_drill(self, run: str, now: datetime, *, quiet: bool) -> None:
+        """Keep a drill that is awaited; forget those of long ago."""
+        self._db.execute("DELETE FROM drill WHERE asked_us < ?", (to_us(now - _KEEP_DRILLS),))
+        self._db.execute(
+            "INSERT OR REPLACE INTO drill (run, asked_us, quiet) VALUES (?, ?, ?)",
+            (run, to_us(now), quiet),
+        )
+
+    def end_drill(self, run: str, now: datetime) -> None:
+        """Keep that a drill's run was read."""
+        self._db.execute("UPDATE drill SET seen_us = ? WHERE run = ?", (to_us(now), run))
+
+    def save_sign(self, link: str, now: datetime, text: str = "") -> None:
+        """Keep when a link was last seen."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO sign (link, at_us, text) VALUES (?, ?, ?)",
+            (link, to_us(now), text),
+        )
 
     # ---- findings and boots -----------------------------------------------------------------
 

@@ -76,12 +76,13 @@ def _url(channel: Channel, look_up: LookUp, remedy: str) -> str:
 
 def _address(channel: Channel, look_up: LookUp, remedy: str) -> str:
     url = _url(channel, look_up, remedy)
-    if not _usable(url):
+    if not usable(url):
         raise ConfigError(f"channels.{channel.name}.url: must be an http(s) address", remedy=remedy)
     return url
 
 
-def _usable(url: str) -> bool:
+def usable(url: str) -> bool:
+    """Say whether an address can be posted to."""
     try:
         parts = urlsplit(url)
         named = bool(parts.hostname) and parts.port != 0

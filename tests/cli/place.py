@@ -77,7 +77,9 @@ class Place:
         now = when if isinstance(when, datetime) else at(when)
         handed = []
         unmeasured = []
-        hands = Hands(send=lambda *row: handed.append(row), measure=unmeasured.append)
+        hands = Hands(
+            send=lambda *row: handed.append(row), measure=unmeasured.append, rehearse=id, beat=id
+        )
         with build.engine(load(self.config), hands, Machine()) as (engine, _):
             engine.begin(now)
             engine.handle(Look(triggered_by=TriggeredBy.FILE), now)

@@ -39,6 +39,11 @@ def test_the_document_has_these_keys_and_no_others(place, cli):
         "cannot_see": None,
         "cron_dead": None,
         "findings": [],
+        "mutes": [],
+        "channels": [
+            {"channel": "ops", "kind": "console", "last_delivery": None, "waiting_since": None}
+        ],
+        "unproven": ["channel ops has taken no message yet (cronverifyd drill sends one)"],
         "rejected": 0,
         "undelivered": 0,
         "last_delivery": None,
@@ -72,7 +77,7 @@ def test_a_bad_job_is_1_and_has_its_incident(place, cli):
     assert done.json["healthy"] is False
     assert job["verdict"] == "failed"
     assert job["last_ok"] is None
-    assert job["incident"].keys() == {"id", "since", "slots", "acked"}
+    assert job["incident"].keys() == {"id", "since", "slots", "acked", "cause"}
     assert instant(job["incident"]["since"]) == instant("2024-05-15T03:11:00+00:00")
     assert (job["incident"]["slots"], job["incident"]["acked"]) == (1, False)
     assert instant(done.json["last_delivery"]) == instant("2024-05-15T03:11:00+00:00")

@@ -62,7 +62,7 @@ def test_a_slack_channel_is_written_where_its_url_is_known(tmp_path):
 
     config = loaded(tmp_path, text, SLACK_WEBHOOK_URL=url, CUEAPI_WEBHOOK_SECRET="s3cret")
     assert config.channels["slack"].url.env == "SLACK_WEBHOOK_URL"
-    assert config.jobs["invoice-gen"].channels == ("slack",)
+    assert config.route == ("slack",)
     assert config.warnings == ()
 
 

@@ -91,8 +91,8 @@ schedule = "06:00"
         timezone="Europe/Paris",
         max_duration_s=3600,
         grace_s=300,
-        channels=("here",),
     )
+    assert config.route == ("here",)
 
 
 def test_an_empty_file_has_defaults_and_warnings(write, tmp_path):
@@ -179,7 +179,8 @@ def test_the_defaults_of_the_window_follow_the_shortest_gap(
 
 def test_jobs_without_a_route_go_to_every_channel(write):
     text = '[channels]\na.kind = "console"\nb.kind = "console"\n' + JOB
-    assert load(write(text), environ={}).jobs["a"].channels == ("a", "b")
+    config = load(write(text), environ={})
+    assert config.scope().route(Severity.CRITICAL, config.jobs["a"]) == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,14 @@ MISTAKES = [
     (JOB + "enabled = 0", "3: jobs.a.enabled: must be true or false (got 0)"),
     (JOB + "enabled = 'no'", '3: jobs.a.enabled: must be true or false (got "no")'),
     (
+        "[heartbeat]\nurl = { env = 'H' }\nevery = '9s'\n",
+        "3: heartbeat.every: must be at least 10 s",
+    ),
+    (
+        "[jobs.cronverifyd-drill]\nschedule = '06:00'",
+        "1: jobs.cronverifyd-drill: this name is kept for drills",
+    ),
+    (
         f"[jobs.{'x' * 101}]\nschedule = '06:00'",
         (
             f"1: jobs.{'x' * 101}: a name must begin with a letter or a digit, and have only "
@@ -169,7 +177,7 @@ timezone = "paris"
             'config.toml:7: channels.ops.kind: must be "slack" or "console" or "webhook" or '
             '"command" or "email" or "apprise" (got "slak") (did you mean "slack"?)'
         ),
-        "config.toml:9: heartbeat: not yet supported",
+        "config.toml:9: heartbeat.url: missing: nobody would hear the heartbeat",
         "config.toml:12: jobs.late.schedule: missing",
         (
             'config.toml:13: jobs.late.grace: must be a duration such as "90s", "15m" or "1h30m" '
@@ -226,7 +234,7 @@ def test_a_runbook_must_be_a_web_page(problems, runbook):
     [
         *(("daemon", key) for key in ["retention"]),
         *(("cueapi", key) for key in ["base_url", "webhook_url", "api_key"]),
-        *(("jobs.a", key) for key in ["user", "tags"]),
+        *(("jobs.a", key) for key in ["user"]),
     ],
 )
 def test_keys_of_later_versions_are_refused_by_name(problems, table, key):

@@ -77,7 +77,7 @@ def test_a_failure_made_good_by_hand_closes_it_at_once(world):
 
 
 def test_a_job_without_a_channel_opens_an_incident_that_nobody_hears_of(make):
-    world = make(job(channels=()))
+    world = make(job(channels=()), route=())
     assert world.look("03:04", finished("03:04", "failed")) == []
     assert not world.incident().announced
     assert world.look("09:04", finished("09:04", run_id="r2")) == []

@@ -53,9 +53,10 @@ class World:
         self.outcomes = outcomes or [str(self.path)]
         self.handed = []
         self.unmeasured = []
+        self.rehearsals, self.beats = [], []
         self.host = Machine()
         self.options = {"channels": channels, "fallback_s": fallback_s}
-        self.options |= {"gather_s": 0, "second": (), "remind_s": ()} | options
+        self.options |= {"gather_s": 0, "second": (), "remind_s": (), "drills": False} | options
         self.open(*(jobs or (job(),)), now=now)
 
     def open(self, *jobs, now, **options):
@@ -69,12 +70,19 @@ class World:
             fallback=seconds(self.options["fallback_s"]),
             gather=seconds(self.options["gather_s"]),
             second=self.options["second"],
+            drills=self.options["drills"],
+            heartbeat=self.options.get("heartbeat"),
             remind=tuple(seconds(each) for each in self.options["remind_s"]),
         )
-        self.jobs = jobs
+        self.jobs, self.scope = jobs, scope
         self.store = Store(self.folder)
         self.tail = Tail(self.outcomes, self.store.marks())
-        hands = Hands(send=self._take, measure=self.unmeasured.append)
+        hands = Hands(
+            send=self._take,
+            measure=self.unmeasured.append,
+            rehearse=self.rehearsals.append,
+            beat=self.beats.append,
+        )
         self.engine = Engine(scope, self.store, self.tail, self.host, hands)
         self.engine.begin(at(now))
 

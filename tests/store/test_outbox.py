@@ -112,12 +112,12 @@ def test_what_was_refused_together_is_tried_alone(store, outbox):
 
 
 def test_a_backlog_is_taken_in_parts(outbox):
-    for number in range(501):
+    for number in range(1_001):
         outbox.add(notice(id=f"n{number}", created_at=NOW), "ops")
     rows = [row_id for row_id, _ in outbox.take("ops", NOW)]
-    assert len(rows) == 500
-    assert outbox.settle(rows, SENT, NOW) == [AlertState.SENT] * 500
-    assert [row_id for row_id, _ in outbox.take("ops", NOW)] == ["n500.ops"]
+    assert len(rows) == 1_000
+    assert outbox.settle(rows, SENT, NOW) == [AlertState.SENT] * 1_000
+    assert [row_id for row_id, _ in outbox.take("ops", NOW)] == ["n1000.ops"]
 
 
 def test_what_was_refused_or_not_taken_in_time_is_given_once_to_be_told_elsewhere(outbox):

@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Receiver(ThreadingHTTPServer):
-    """`answers`: per path, a function of the handler. `received`: (path, JSON body), in order.
+    """`answers`: per path, a function of the handler. `received`: (path, body), in order.
 
-    `requests`: (headers, body as bytes) of each of them.
+    JSON is read, all else is text. `requests`: (headers, body as bytes) of each of them.
     """
 
     daemon_threads = True
@@ -31,7 +31,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests.append((self.headers, body))
-        self.server.received.append((self.path, json.loads(body)))
+        is_json = "json" in self.headers["Content-Type"]
+        self.server.received.append((self.path, json.loads(body) if is_json else body.decode()))
         self.server.answers[self.path](self)
 
     def do_GET(self):
