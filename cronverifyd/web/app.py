@@ -10,8 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from cronverifyd.cue.delivery import MalformedError
 from cronverifyd.errors import CronverifydError, UnavailableError, UnknownJobError
-
-BODY_BYTES = 65_536
+from cronverifyd.web.limits import BODY_BYTES
 
 _RETRY_AFTER_S = "5"
 

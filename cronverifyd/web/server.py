@@ -2,60 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import waitress.server
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.task import ErrorTask
 
 from cronverifyd.errors import StateError
+from cronverifyd.web.connections import listen
+from cronverifyd.web.limits import Limits, within_descriptors
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
     from wsgiref.types import WSGIApplication
 
-_SETTINGS: dict[str, Any] = {
-    "threads": 4,
-    # The application refuses what is over 64 KiB, to the byte. This bounds what is read before it
-    # is asked; it counts the framing of chunks too.
-    "max_request_body_size": 131_072,
-    "inbuf_overflow": 262_144,
-    "max_request_header_size": 16_384,
-    "channel_timeout": 15,
-    "cleanup_interval": 5,
-    "connection_limit": 100,
-    "log_socket_errors": False,
-    "ident": None,
-}
-
-
-class _JsonErrorTask(ErrorTask):  # type: ignore[misc]  # waitress bears no types
-    """Answer what waitress itself refuses (400, 413, 431, 501) in the shape of all our errors."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        body = json.dumps({"success": False, "error": error.reason.lower()}) + "\n"
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", "application/json"))
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body.encode())
-
-
-class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress bears no types
-    error_task_class = _JsonErrorTask
-
 
 class Server:
     """Serves one application on one listening socket, which it owns from now on.
 
     `name` is the thread's. `on_death` is called, in that thread, with the reason if it ends without
-    stop().
+    stop(). `limits`: of its own.
     """
 
     def __init__(
@@ -64,7 +33,9 @@ class Server:
         app: WSGIApplication,
         listener: socket.socket,
         on_death: Callable[[Exception], None],
+        limits: Limits = Limits(),  # noqa: B008 (frozen)
     ) -> None:
+        self._limits = limits
         self._listener = listener
         self._on_death = on_death
         self._app = app
@@ -85,10 +56,8 @@ class Server:
         # come at once than it has threads.
         logging.getLogger("waitress").setLevel(logging.WARNING)
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-        self._waitress = waitress.server.create_server(
-            self._app, map=self._map, sockets=[self._listener], **_SETTINGS
-        )
-        self._waitress.channel_class = _Channel
+        self._limits = replace(self._limits, connections=within_descriptors(self._limits))
+        self._waitress = listen(self._app, self._listener, self._map, self._limits)
         self._thread.start()
 
     def stop(self, timeout_s: float = 1.0) -> None:
@@ -110,8 +79,12 @@ class Server:
             self._on_death(error)
 
     def _serve(self) -> None:
-        """Turn waitress's loop; it would go on without its listener, deaf."""
+        """Turn waitress's loop; it would go on without its listener, deaf.
+
+        By poll(2): select(2) knows no descriptor beyond 1,023.
+        """
         while not self._stopping.is_set():
-            wasyncore.loop(timeout=1.0, map=self._map, count=1)
+            timeout_s = self._waitress.make_room(time.monotonic())
+            wasyncore.loop(timeout=timeout_s, use_poll=True, map=self._map, count=1)
             if self._listener.fileno() < 0:
                 raise StateError(f"{self._thread.name}: the listening socket was closed")

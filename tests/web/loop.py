@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Self
 
 from cronverifyd.errors import UnavailableError
+from cronverifyd.web.limits import Limits
 from cronverifyd.web.server import Server
 
 
@@ -54,10 +55,10 @@ class Loop:
 
 
 @contextmanager
-def serving(app, listener):
+def serving(app, listener, limits=None):
     """Serve an application until the end of the block; nobody may die meanwhile."""
     deaths = []
-    server = Server("test-server", app, listener, deaths.append)
+    server = Server("test-server", app, listener, deaths.append, limits or Limits())
     server.start()
     try:
         yield server
