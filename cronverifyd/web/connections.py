@@ -1,4 +1,4 @@
-"""Waitress's connections, made to end, and its parser, made strict.
+"""Waitress's connections, made to end.
 
 Left alone, waitress accepts nobody beyond its limit until somebody leaves, and keeps for ever who
 sends a byte now and then, and who takes no answer.
@@ -15,20 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer, TcpWSGIServer, UnixWSGIServer
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import RequestEntityTooLarge
 
-from cronverifyd.web.limits import BODY_BYTES, FRAMED_BODY_BYTES, HEADER_BYTES, PIPELINED, THREADS
+from cronverifyd.web.limits import FRAMED_BODY_BYTES, HEADER_BYTES, PIPELINED, THREADS
+from cronverifyd.web.strict import StrictRequest
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from cronverifyd.web.limits import Limits
 
-# In a crowd, who has just come may yet say a word. All that he has sent by then is read in the turn
-# after the one that let him in; this is longer than to let in all of a turn.
+# In a crowd, those who have just come may yet say a word: what they have sent is read in the turn
+# after the one that let them in, and this is longer than to let in all of a turn.
 _A_WORD_S = 0.01
 
 # With nobody waiting, a turn begins when somebody comes, an answer is ready, or it has to stop.
@@ -42,43 +41,6 @@ _TIMEOUT = (
     b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n"
     b"Content-Length: %d\r\n\r\n%b" % (len(_TOO_SLOW), _TOO_SLOW)
 )
-
-
-class _Request(HTTPRequestParser):  # type: ignore[misc]  # waitress bears no types
-    """A request, as far as it has come."""
-
-    error: Any
-
-    def received(self, data: bytes) -> int:
-        """Take in more of it; what is complete or refused is not asked to continue.
-
-        Waitress would ask, and then wait for a body that never comes (RFC 9110, 10.1.1).
-        """
-        consumed: int = super().received(data)
-        if self.error is None and self._body_bytes() > BODY_BYTES:
-            self.error = RequestEntityTooLarge("body")
-            self.completed = True
-        if self.completed:
-            self.expect_continue = False
-        return consumed
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """Read the header; raise ParsingError for one that two servers may read in two ways.
-
-        A body with a length and in chunks smuggles a request past whoever stands in front, as does
-        one in chunks before HTTP/1.1 (RFC 9112, 6.1 and 6.3).
-        """
-        try:
-            super().parse_header(header_plus)
-        except ValueError as error:  # "http://[", or a length of more than 4,300 digits
-            raise ParsingError("unreadable") from error
-        if self.chunked and "CONTENT_LENGTH" in self.headers:
-            raise ParsingError("Content-Length beside Transfer-Encoding")
-        if "TRANSFER_ENCODING" in self.headers:
-            raise ParsingError("Transfer-Encoding before HTTP/1.1")
-
-    def _body_bytes(self) -> int:
-        return 0 if self.body_rcv is None else max(self.content_length, len(self.body_rcv))
 
 
 class _JsonErrorTask(ErrorTask):  # type: ignore[misc]  # waitress bears no types
@@ -111,7 +73,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress bears no types
     the monotonic clock.
     """
 
-    parser_class = _Request
+    parser_class = StrictRequest
     task_class = _Task
     error_task_class = _JsonErrorTask
 

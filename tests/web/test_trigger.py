@@ -1,6 +1,7 @@
 """The trigger listener: a real server, real requests, and each status that it may answer."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -10,6 +11,8 @@ from datetime import UTC, datetime
 
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cronverifyd.cue.signature import sign
 from cronverifyd.errors import UnknownJobError
@@ -271,7 +274,7 @@ def test_a_larger_body_is_413_whoever_sends_it(door, send, size, secret):
         pytest.param(post(Content_Length="999999999999"), id="only promised"),
         pytest.param(
             post(Content_Length="200000", Expect="100-continue", body=b"x" * 200_000),
-            id="after a 100 Continue",
+            id="with a word before it",
         ),
         pytest.param(
             post(Transfer_Encoding="chunked", body=chunked(b"x" * (LIMIT + 1))), id="in chunks"
@@ -308,6 +311,193 @@ def test_what_is_not_good_http_hears_so_in_json(door, request_bytes, status):
         "success": False,
         "error": status.partition(b" ")[2].decode().lower(),
     }
+
+
+# ---- on the raw socket --------------------------------------------------------------------------
+
+JSON = b"Content-Type: application/json\r\n"
+LAST = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+NEXT = LAST.replace(b"Connection: close\r\n", b"")
+KNOCKS = b"POST /verify HTTP/1.1\r\nHost: x\r\nX-Cue-Secret: open sesame\r\n" + JSON
+
+
+def statuses(answer):
+    """List the status of each answer; none of the bodies begins like one."""
+    return [int(each[:3]) for each in re.split(rb"HTTP/1\.[01] ", answer)[1:]]
+
+
+@pytest.mark.parametrize("count", [2, 100])
+def test_requests_in_one_go_are_answered_one_after_the_other(door, count):
+    _, url = door
+    answer = raw(url, NEXT * (count - 1) + LAST)
+    assert statuses(answer) == [200] * count
+    assert answer.count(b'{"ok": true}') == count
+
+
+def test_answers_keep_the_order_of_what_was_asked_in_one_go(door):
+    loop, url = door
+    body = b'{"job": "a"}'
+    knock = KNOCKS + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    chunks = KNOCKS + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(b'{"job": "b"}', 5)
+    unknown = NEXT.replace(b"healthz", b"nothing")
+    assert statuses(raw(url, knock + unknown + chunks + LAST)) == [200, 404, 200, 200]
+    assert loop.asked == [Verify(jobs=("a",)), Verify(jobs=("b",))]
+
+
+def smuggled(*headers, body=b"0\r\n\r\n", version=b"1.1"):
+    head = KNOCKS.replace(b"HTTP/1.1", b"HTTP/" + version)
+    return head + b"".join(b"%b\r\n" % each for each in headers) + b"\r\n" + body + LAST
+
+
+CHUNKED = b"Transfer-Encoding: chunked"
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        pytest.param(smuggled(b"Content-Length: 5", CHUNKED), id="a length, then chunks"),
+        pytest.param(smuggled(CHUNKED, b"Content-Length: 5"), id="chunks, then a length"),
+        pytest.param(smuggled(CHUNKED, b"Content-Length: 0"), id="chunks and no length"),
+        pytest.param(smuggled(CHUNKED, CHUNKED), id="chunks of chunks"),
+        pytest.param(smuggled(b"Transfer-Encoding: chunked, chunked"), id="the same in one line"),
+        pytest.param(smuggled(b"Transfer-Encoding: , chunked"), id="an empty encoding"),
+        pytest.param(
+            smuggled(b"Transfer-Encoding:", b"Content-Length: 5"), id="no encoding, but named"
+        ),
+        pytest.param(smuggled(b"Transfer-Encoding:", b" chunked"), id="folded"),
+        pytest.param(smuggled(b"Transfer-Encoding : chunked"), id="a blank before the colon"),
+        pytest.param(smuggled(b"Transfer-Encoding: \x0bchunked"), id="a vertical tab"),
+        pytest.param(smuggled(b"Transfer-Encoding: xchunked"), id="another encoding"),
+        pytest.param(smuggled(b"Transfer-Encoding: chunked, identity"), id="chunked, then more"),
+        pytest.param(smuggled(b"X: y\nTransfer-Encoding: chunked"), id="after a bare line feed"),
+        pytest.param(smuggled(CHUNKED, version=b"1.0"), id="chunks in HTTP/1.0"),
+        pytest.param(
+            smuggled(CHUNKED, b"Content-Length: 5", b"Connection: keep-alive", version=b"1.0"),
+            id="both in HTTP/1.0, kept alive",
+        ),
+        pytest.param(smuggled(CHUNKED, version=b"2.0"), id="chunks in HTTP/2.0"),
+        pytest.param(smuggled(b"Content-Length: 5", b"Content-Length: 0"), id="two lengths"),
+        pytest.param(smuggled(b"Content-Length: 5", b"Content-Length: 5"), id="a length twice"),
+        pytest.param(smuggled(b"Content-Length: 5, 5"), id="two lengths in one"),
+        pytest.param(smuggled(b"Content-Length: +5"), id="a sign"),
+        pytest.param(smuggled(b"Content-Length: 0x5"), id="a length in hexadecimal"),
+        pytest.param(smuggled(b"Content-Length: 5_0"), id="an underscore"),
+        pytest.param(
+            smuggled("Content-Length: \N{ARABIC-INDIC DIGIT FIVE}".encode()),
+            id="another alphabet's digit",
+        ),
+        pytest.param(smuggled(b"Content-Length:"), id="an empty length"),
+        pytest.param(smuggled(b"Content-Length: " + b"9" * 5_000), id="5,000 digits"),
+        pytest.param(smuggled(CHUNKED, body=b"-1\r\n\r\n"), id="a negative chunk"),
+        pytest.param(smuggled(CHUNKED, body=b"0x0\r\n\r\n"), id="a chunk in C's hexadecimal"),
+        pytest.param(smuggled(CHUNKED, body=b"2\r\n{}0\r\n\r\n"), id="a chunk without its end"),
+        pytest.param(smuggled(CHUNKED, body=b"1;\x00\r\n{\r\n"), id="a bad extension"),
+    ],
+)
+def test_a_request_within_a_request_is_not_answered(door, caplog, request_bytes):
+    loop, url = door
+    (status,) = statuses(raw(url, request_bytes))
+    assert status in {400, 501}
+    assert loop.asked == []
+    assert caplog.records == []
+
+
+def test_extensions_and_trailers_of_chunks_say_nothing(door):
+    loop, url = door
+    chunks = b'8;a="b"\r\n{"job": \r\n4\r\n"a"}\r\n0\r\nX-Cue-Secret: wrong\r\n\r\n'
+    head = KNOCKS + CHUNKED + b"\r\nTrailer: X-Cue-Secret\r\nConnection: close\r\n\r\n"
+    assert statuses(raw(url, head + chunks)) == [200]
+    assert loop.asked == [Verify(jobs=("a",))]
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "expected"),
+    [
+        pytest.param(post(Expect="100-continue"), [200], id="no body"),
+        pytest.param(post(Expect="100-continue", Content_Length="0"), [200], id="an empty body"),
+        pytest.param(
+            post(
+                Expect="100-Continue",
+                Content_Type="application/json",
+                Content_Length="2",
+                body=b"{}",
+            ),
+            [100, 200],
+            id="a body",
+        ),
+        pytest.param(post(Expect="100-continue", Content_Length="65537"), [413], id="too large"),
+        pytest.param(post(Expect="100-continue", Content_Length="x"), [400], id="a bad length"),
+        pytest.param(
+            post(Expect="100-continue", Content_Length="5", Transfer_Encoding="chunked"),
+            [400],
+            id="a length and chunks",
+        ),
+        pytest.param(post(Expect="tea"), [200], id="something else"),
+    ],
+)
+def test_only_who_has_yet_to_send_a_good_body_is_told_to_continue(door, request_bytes, expected):
+    _, url = door
+    assert statuses(raw(url, request_bytes)) == expected
+
+
+@pytest.mark.parametrize("size", [b"10001", b"fffffffffffffffff", b"f" * 5_000])
+def test_a_chunk_that_is_too_large_is_413_before_it_comes(door, size):
+    _, url = door
+    head = KNOCKS + CHUNKED + b"\r\n\r\n"
+    assert statuses(raw(url, head + size + b"\r\n")) == [413]
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "expected"),
+    [
+        pytest.param(b"HEAD /healthz HTTP/1.1", 200, id="HEAD"),
+        pytest.param(b"HEAD /nothing HTTP/1.1", 404, id="HEAD of nothing"),
+        pytest.param(b"HEAD /verify HTTP/1.1", 405, id="HEAD of what takes only POST"),
+        pytest.param(b"OPTIONS /healthz HTTP/1.1", 405, id="OPTIONS"),
+        pytest.param(b"OPTIONS * HTTP/1.1", 404, id="OPTIONS of all"),
+        pytest.param(b"CONNECT x:443 HTTP/1.1", 404, id="CONNECT"),
+        pytest.param(b"PRI * HTTP/2.0", 404, id="HTTP/2"),
+        pytest.param(b"GET /healthz", 200, id="HTTP/0.9"),
+        pytest.param(b"get /healthz HTTP/1.1", 400, id="a small method"),
+        pytest.param(b"GET /healthz HTTP/1.1 x", 400, id="four words"),
+        pytest.param(b"GET http://[ HTTP/1.1", 400, id="not a URL"),
+        pytest.param(b"GET /%00%ff HTTP/1.1", 404, id="not a text"),
+        pytest.param(b"GET /" + b"x" * 20_000 + b" HTTP/1.1", 431, id="a long path"),
+        pytest.param(b"\x16\x03\x01\x00\xa5\x01\x00", 400, id="TLS"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\n Host: x", 400, id="a header that goes on"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost", 400, id="no header"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nHost: [", 200, id="half a host"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nA: b\rC: d", 400, id="a bare CR"),
+        pytest.param(b"GET /healthz HTTP/1.1\nA: b", 400, id="a bare LF"),
+        pytest.param(b"GET /healthz HTTP/1.1\r\nConnection: Upgrade, Close", 200, id="an upgrade"),
+    ],
+)
+def test_whatever_is_sent_has_one_answer_soon(door, caplog, request_bytes, expected):
+    _, url = door
+    head, _, body = raw(url, request_bytes + b"\r\nConnection: close\r\n\r\n").partition(
+        b"\r\n\r\n"
+    )
+    assert statuses(head) == [expected]
+    assert (body == b"") is request_bytes.startswith(b"HEAD")
+    assert b"\r\nContent-Type: application/json" in head
+    assert caplog.records == []
+
+
+@given(st.binary(max_size=400), st.booleans())
+def test_no_bytes_bring_it_down(served, noise, as_body):
+    before = KNOCKS + CHUNKED + b"\r\n\r\n" if as_body else b""
+    with socket.create_connection(served, timeout=5) as client:
+        client.sendall(before + noise + b"\r\n\r\n")
+    with socket.create_connection(served, timeout=5) as client:
+        client.sendall(LAST)
+        assert client.makefile("rb").read().startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.fixture(scope="module")
+def served():
+    with listening(WELL) as (_, url):
+        host, _, port = url.removeprefix("http://").partition(":")
+        yield host, int(port)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
