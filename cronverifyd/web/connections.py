@@ -110,8 +110,9 @@ class _Listener(BaseWSGIServer):  # type: ignore[misc]  # waitress bears no type
     channel_class = Connection
     limits: Limits
 
-    def maintenance(self, now: float) -> None:
-        """Do nothing: waitress's own goes by the wall clock, and any byte puts it off."""
+    def readable(self) -> bool:
+        """Say whether one more may come in; the others wait in the kernel."""
+        return self.accepting and len(self.active_channels) < self.limits.connections
 
     def handle_accept(self) -> None:
         """Let in those who wait, some a turn of the loop; waitress would take one a turn."""
@@ -166,9 +167,6 @@ def listen(
         max_request_header_size=HEADER_BYTES,
         max_request_body_size=FRAMED_BODY_BYTES,
         inbuf_overflow=2 * FRAMED_BODY_BYTES,
-        # When all of them are being answered, the rest waits in the kernel. Two of the channels are
-        # the listener's own.
-        connection_limit=limits.connections + 2,
         log_socket_errors=False,
         ident=None,
     )
