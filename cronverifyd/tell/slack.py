@@ -10,7 +10,7 @@ from cronverifyd.tell.story import story_of
 from cronverifyd.tell.text import one_line, slack, slack_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import requests
 
@@ -22,6 +22,12 @@ _HEADER = 150
 _FACT = 600
 _QUOTE = 2_400
 _SECTION = 2_900
+
+# Slack also refuses what is too long in all (`msg_blocks_too_long`). Its pages name no number; its
+# developers speak of 12,000 characters, in which each block counts for something as well
+# (github.com/slackapi/bolt-js/issues/2509).
+_ALL = 10_000
+_AND_MORE = 40
 
 _SIGNS = {
     Severity.CRITICAL: "\N{LARGE RED CIRCLE}",
@@ -48,8 +54,14 @@ def render(message: Message) -> dict[str, Any]:
 
 
 def _blocks(story: Story) -> Iterator[dict[str, Any]]:
+    below = list(_below(story))
+    room = _ALL - _HEADER - sum(map(_size, below))
     yield _header(story)
-    yield from _sections(_fact(fact) for fact in story.facts)
+    yield from _sections(_within(room, story.facts))
+    yield from below
+
+
+def _below(story: Story) -> Iterator[dict[str, Any]]:
     if story.quote:
         yield _section(f"```\n{slack_end(story.quote, _QUOTE)}\n```")
     if further := "\n".join(_further(story)):
@@ -69,6 +81,21 @@ def _header(story: Story) -> dict[str, Any]:
 
 def _fact(fact: Fact) -> str:
     return f"*{fact.label}:* {slack(fact.text, _FACT)}"
+
+
+def _size(block: Mapping[str, Any]) -> int:
+    return sum(len(piece["text"]) for piece in block.get("elements") or [block["text"]])
+
+
+def _within(room: int, facts: Sequence[Fact]) -> Iterator[str]:
+    """Say as many facts as there is room for, and of how many things the others tell."""
+    for number, fact in enumerate(facts):
+        line = _fact(fact)
+        room -= len(line) + 1
+        if room < _AND_MORE:
+            yield f"*Also:* and {sum(left.things for left in facts[number:])} more"
+            return
+        yield line
 
 
 def _further(story: Story) -> Iterator[str]:

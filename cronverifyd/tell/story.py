@@ -39,10 +39,11 @@ _WORDS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fact:
-    """One labelled line."""
+    """One labelled line. `things`: of how many it tells, in a message that tells of many."""
 
     label: str
     text: str
+    things: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +150,7 @@ def _of_digest(digest: Digest) -> Story:
         facts=(
             *_by_cause(causes),
             *(_line(*told) for told in single[:_LINES]),
-            *(Fact(label="Also", text=text) for text in _names(single[_LINES:])),
+            *_also(single[_LINES:]),
         ),
         quote="",
         course=(),
@@ -192,21 +193,21 @@ def _by_cause(causes: Mapping[str, Sequence[_Told]]) -> Iterator[Fact]:
     for cause, told in causes.items():
         count = plural(len(told), "job")
         well = " well again" if all(story.good for _, story in told) else " of it"
-        yield Fact(label="Cause", text=f"{one_line(cause, 300)}; {count}{well}")
-        yield from (Fact(label="Also", text=text) for text in _names(told))
+        yield Fact(label="Cause", text=f"{one_line(cause, 300)}; {count}{well}", things=0)
+        yield from _also(told)
 
 
-def _names(told_of: Sequence[_Told]) -> Iterator[str]:
-    """Name what has no line of its own, as many in one text as fit."""
-    told = ""
+def _also(told_of: Sequence[_Told]) -> Iterator[Fact]:
+    """Name what has no line of its own, as many in one line as fit."""
+    names: list[str] = []
     for part, story in told_of:
-        word = f"{story.title} ({one_line(part.incident, 40)})" if part.incident else story.title
-        if told and len(told) + len(word) > _NAMES:
-            yield told
-            told = ""
-        told = f"{told}, {word}" if told else word
-    if told:
-        yield told
+        name = f"{story.title} ({one_line(part.incident, 40)})" if part.incident else story.title
+        if names and len(", ".join([*names, name])) > _NAMES:
+            yield Fact(label="Also", text=", ".join(names), things=len(names))
+            names = []
+        names.append(name)
+    if names:
+        yield Fact(label="Also", text=", ".join(names), things=len(names))
 
 
 def _good(alert: Alert) -> bool:

@@ -1,0 +1,109 @@
+"""Each kind of message, as people see it: the file of its name in `snapshots` shows it."""
+
+from pathlib import Path
+
+import pytest
+
+from cronverifyd.model import NoticeKind, Severity, Verdict
+from cronverifyd.tell import console, slack
+from cronverifyd.tell.redact import cleaned
+from tests.tell.builders import alert, failed, notice, recovered, utc
+from tests.tell.limits import broken
+
+SNAPSHOTS = Path(__file__).with_name("snapshots")
+SAYS = {
+    Verdict.MISSED: {},
+    Verdict.FAILED: {},
+    Verdict.OVERRUN: {
+        "reason": "still running 50 min after its start at 03:00:00, expected to end within 50 min",
+        "started_at": utc("2026-11-24T02:00:00"),
+    },
+    Verdict.INTERRUPTED: {
+        "reason": "started at 03:00:00, then the host was rebooted",
+        "started_at": utc("2026-11-24T02:00:00"),
+        "found_late": True,
+    },
+    Verdict.UNMET: {
+        "reason": "metric.rows >= 1 does not hold: rows is 0",
+        "exit_code": 0,
+        "duration_s": 4.2,
+        "output_tail": "exported 0 rows\n",
+    },
+    Verdict.ARTIFACT: {
+        "reason": "/backups/db-24.sql.gz has 20 bytes, expected at least 10 MB",
+        "exit_code": 0,
+        "duration_s": 61.0,
+        "severity": Severity.WARNING,
+    },
+}
+NOTICES = {
+    NoticeKind.REJECTED: {},
+    NoticeKind.CONFIG: {
+        "title": "the configuration was not taken over",
+        "text": 'config.toml:12: jobs.db-backup.grace: must be positive (got "-5m")',
+        "remedy": "mend it; the last good one stays in force",
+    },
+    NoticeKind.FINDING: {
+        "title": "db-backup: duplicate",
+        "text": "a second run at 03:10:00 for the slot of 03:00, which had its good run",
+        "remedy": "look whether two crontabs start it",
+    },
+    NoticeKind.BLIND: {
+        "severity": Severity.CRITICAL,
+        "title": "cannot see what jobs wrote",
+        "text": "state/outcomes.jsonl: Permission denied\nconcerns db-backup, invoice-gen",
+        "remedy": "make it readable",
+        "incident": "b2x9",
+    },
+    NoticeKind.SIGHTED: {
+        "severity": Severity.INFO,
+        "title": "what jobs wrote can be seen again",
+        "text": "state/outcomes.jsonl",
+        "remedy": "",
+        "incident": "b2x9",
+    },
+}
+MESSAGES = {
+    **{
+        f"opened-{verdict}": (failed if verdict is Verdict.FAILED else alert)(
+            verdict=verdict, **changed
+        )
+        for verdict, changed in SAYS.items()
+    },
+    "recovered": recovered(),
+    "hostile": failed(error="``` <!channel> \u202e\x1b[2J", output_tail="<@U1>\n```\nRESOLVED\n"),
+    "secret": failed(
+        error="cannot reach postgres://app:hunter2@db/app",
+        output_tail="> Authorization: Bearer abcdef0123\nDB_PASSWORD='correct horse' psql\n",
+    ),
+    **{f"notice-{kind}": notice(kind=kind, **changed) for kind, changed in NOTICES.items()},
+}
+
+
+def shown(message):
+    """Lay a message out for reading: Slack's blocks, then the console's lines."""
+    payload = slack.render(message)
+    lines = ["---- Slack", f"[notification] {payload['text']}"]
+    for block in payload["blocks"]:
+        parts = block.get("elements") or [block["text"]]
+        lines += [f"[{block['type']}]", *(part["text"] for part in parts)]
+    return "\n".join([*lines, "---- console", console.render(message)])
+
+
+def test_there_is_a_snapshot_of_each_verdict_and_each_notice():
+    bad = {f"opened-{verdict}" for verdict in Verdict if verdict.bad}
+    assert bad <= MESSAGES.keys()
+    assert {f"notice-{kind}" for kind in NOTICES} <= MESSAGES.keys()
+    assert {file.stem for file in SNAPSHOTS.glob("*.txt")} == MESSAGES.keys()
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_message_looks_as_its_snapshot(name):
+    """To have a snapshot written anew, delete its file: the test fails once, then look at it."""
+    file, told = SNAPSHOTS / f"{name}.txt", shown(cleaned(MESSAGES[name]))
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(told, encoding="utf-8")
+        pytest.fail(f"{file} was absent; look at what has been written")
+    assert told == file.read_text(encoding="utf-8")
+    assert broken(slack.render(MESSAGES[name])) == []
