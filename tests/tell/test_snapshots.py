@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cronverifyd.model import NoticeKind, Severity, Verdict
+from cronverifyd.model import AlertKind, NoticeKind, Severity, Verdict
 from cronverifyd.tell import console, slack
 from cronverifyd.tell.redact import cleaned
-from tests.tell.builders import alert, failed, notice, recovered, utc
+from tests.tell.builders import alert, digest, failed, notice, recovered, utc
 from tests.tell.limits import broken
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
@@ -62,7 +62,27 @@ NOTICES = {
         "remedy": "",
         "incident": "b2x9",
     },
+    NoticeKind.CRON_DEAD: {
+        "severity": Severity.CRITICAL,
+        "title": "cron is not running",
+        "text": "no cron has been running since 02:00:10 UTC; no job of its crontabs is started",
+        "remedy": "systemctl status cron; systemctl start cron",
+        "incident": "c4r7",
+    },
+    NoticeKind.CRON_BACK: {
+        "severity": Severity.CRITICAL,
+        "title": "cron is running again",
+        "text": "2 slots are owed:\ndb-backup, due 2026-11-24T03:00:00+01:00\n"
+        "invoice-gen, due 2026-11-24T03:30:00+01:00",
+        "remedy": "start by hand what is owed",
+        "incident": "c4r7",
+    },
 }
+CAUSE = "the disk of /var/lib has been full since 02:58 UTC"
+TOGETHER = [
+    alert(job=f"job-{number}", incident=f"inc{number}", cause=CAUSE if number else None)
+    for number in range(4)
+]
 MESSAGES = {
     **{
         f"opened-{verdict}": (failed if verdict is Verdict.FAILED else alert)(
@@ -70,7 +90,24 @@ MESSAGES = {
         )
         for verdict, changed in SAYS.items()
     },
+    "reminded": failed(kind=AlertKind.REMINDED, slots=3),
+    "flapping": failed(kind=AlertKind.FLAPPING),
     "recovered": recovered(),
+    "recovered-unheard": recovered(
+        unheard="failed: ended with exit code 1", found_late=True, instead_of="ops"
+    ),
+    "caused": alert(
+        cause=CAUSE,
+        host_says=("/var/lib: 0 bytes of 20 GB free", "load 0.3 on 2 CPUs"),
+        may_repeat=True,
+    ),
+    "ran-undue": failed(owed=False, severity=Severity.WARNING),
+    "digest": digest(failed(), notice(), recovered(incident="other", job="invoice-gen")),
+    "digest-good": digest(recovered(), notice(kind=NoticeKind.SIGHTED, title="seen again")),
+    "digest-cause": digest(*TOGETHER, may_repeat=True),
+    "digest-crowd": digest(
+        *(failed(job=f"job-{number:03}", incident=f"inc{number:03}") for number in range(40))
+    ),
     "hostile": failed(error="``` <!channel> \u202e\x1b[2J", output_tail="<@U1>\n```\nRESOLVED\n"),
     "secret": failed(
         error="cannot reach postgres://app:hunter2@db/app",
@@ -90,10 +127,10 @@ def shown(message):
     return "\n".join([*lines, "---- console", console.render(message)])
 
 
-def test_there_is_a_snapshot_of_each_verdict_and_each_notice():
-    bad = {f"opened-{verdict}" for verdict in Verdict if verdict.bad}
-    assert bad <= MESSAGES.keys()
-    assert {f"notice-{kind}" for kind in NOTICES} <= MESSAGES.keys()
+def test_there_is_a_snapshot_of_each_kind_of_message():
+    assert {f"opened-{verdict}" for verdict in Verdict if verdict.bad} <= MESSAGES.keys()
+    assert {str(kind) for kind in AlertKind if kind is not AlertKind.OPENED} <= MESSAGES.keys()
+    assert {f"notice-{kind}" for kind in NoticeKind} <= MESSAGES.keys()
     assert {file.stem for file in SNAPSHOTS.glob("*.txt")} == MESSAGES.keys()
 
 
