@@ -168,8 +168,8 @@ def _label(part: Alert | Notice, story: Story) -> str:
 
 def _line(part: Alert | Notice, story: Story) -> Fact:
     seen = next((fact.text for fact in story.facts if fact.label == "Seen"), story.quote)
-    incident = f" ({story.notes[0]})" if story.notes else ""
-    return Fact(label=_label(part, story), text=f"{story.title}: {one_line(seen, 160)}{incident}")
+    notes = f" ({'; '.join(story.notes)})" if story.notes else ""
+    return Fact(label=_label(part, story), text=f"{story.title}: {one_line(seen, 160)}{notes}")
 
 
 _Told = tuple["Alert | Notice", Story]

@@ -104,6 +104,9 @@ MESSAGES = {
     "ran-undue": failed(owed=False, severity=Severity.WARNING),
     "digest": digest(failed(), notice(), recovered(incident="other", job="invoice-gen")),
     "digest-good": digest(recovered(), notice(kind=NoticeKind.SIGHTED, title="seen again")),
+    "digest-unheard": digest(
+        recovered(unheard="failed: ended with exit code 1", may_repeat=True), notice()
+    ),
     "digest-cause": digest(*TOGETHER, may_repeat=True),
     "digest-crowd": digest(
         *(failed(job=f"job-{number:03}", incident=f"inc{number:03}") for number in range(40))
