@@ -2,10 +2,14 @@
 
 
 class IncidentModel:
-    """`days`: the numbers of the slots that the open incident counts; none: none is open."""
+    """`days`: the numbers of the slots that the open incident counts; none: none is open.
 
-    def __init__(self, tolerate, recover_after):
+    `looks_back`: so many of the newest slots are asked whether it has healed.
+    """
+
+    def __init__(self, tolerate, recover_after, looks_back):
         self.tolerate, self.recover_after = tolerate, recover_after
+        self.looks_back = looks_back
         self.good, self.bad = set(), set()
         self.verdicts, self.openings = {}, []
         self.days, self.told_of, self.flapping = set(), set(), False
@@ -50,7 +54,8 @@ class IncidentModel:
         return ["flapping" if self.flapping else "opened"]
 
     def _heals(self, number):
-        after = sum(each > max(self.days) for each in self.good)
+        looked_at = sorted(self.good | self.bad)[-self.looks_back :]
+        after = sum(each > max(self.days) for each in self.good.intersection(looked_at))
         if self.flapping:
             return after >= max(self.recover_after, 10)
         return number == max(self.days) or after >= self.recover_after

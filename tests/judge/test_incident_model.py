@@ -33,7 +33,8 @@ WORDS = {
     "p": Verdict.PENDING,
 }
 # A digit: that many slots back, something new arrives: what was bad is good, all else is bad.
-stories = st.text("ggggllffmmfmfmup-GF11234679", min_size=10, max_size=60)
+letters = st.sampled_from([*"ggllffffmmmfgfgup-GF11234679", "g" * 8, "g" * 9, "g" * 10])
+stories = st.lists(letters, min_size=8, max_size=40).map("".join)
 terms = st.tuples(st.sampled_from([0, 0, 0, 1, 2, 3]), st.sampled_from([1, 1, 2, 3]))
 
 
@@ -97,7 +98,7 @@ class Life:
 
 def played(story, term):
     life = Life(tolerate=term[0], recover_after=term[1])
-    model = IncidentModel(*term)
+    model = IncidentModel(*term, needed(life.job))
     for number, verdict, is_quiet in placed(story):
         told = life.judge(number, verdict, is_quiet=is_quiet)
         assert told == model.judge(number, verdict, is_quiet=is_quiet)
@@ -121,7 +122,7 @@ def test_it_opens_counts_flaps_and_closes_as_the_model_does(story, term):
         event(kind)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(stories, terms)
 def test_openings_and_recoveries_take_turns_and_a_flapping_one_is_silent_until_it_holds(
     story, term
@@ -146,6 +147,6 @@ def test_openings_and_recoveries_take_turns_and_a_flapping_one_is_silent_until_i
     ],
 )
 def test_the_model_says_what_people_were_promised(story, told):
-    model = IncidentModel(0, 1)
+    model = IncidentModel(0, 1, 11)
     heard = [kind for n, word in enumerate(story) for kind in model.judge(n, WORDS[word])]
     assert heard == told
