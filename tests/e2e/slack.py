@@ -3,6 +3,8 @@
 import html
 import json
 import re
+import socket
+import struct
 import threading
 import time
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HANGS = "hangs"
+RESETS = "resets"
 _OF_THIS_HOST = {"cron is not running", "cron is running again"}
 """A machine for tests may have a cron that nobody has started; that is told, too."""
 
@@ -80,13 +83,16 @@ def _pieces(block):
 
 
 class Slack(ThreadingHTTPServer):
-    """`answers`: the status of each next answer, or HANGS; the last one stays."""
+    """`answers`: the status of each next answer, HANGS or RESETS; the last one stays.
+
+    With a status can come headers: `(429, {"Retry-After": "7"})`.
+    """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, port=0):
+        super().__init__(("127.0.0.1", port), _Handler)
         self.answers = [200]
         self.released = threading.Event()
         self._messages = []
@@ -100,6 +106,11 @@ class Slack(ThreadingHTTPServer):
     def messages(self):
         with self._changed:
             return list(self._messages)
+
+    @property
+    def taken(self):
+        """Give the messages that were answered with 200."""
+        return [message for message in self.messages if message.status == 200]
 
     @property
     def titles(self):
@@ -119,26 +130,37 @@ class Slack(ThreadingHTTPServer):
         assert done, f"within {within_s} s Slack heard only: {self.titles}"
 
     def take(self, payload):
-        """Keep a message, and say how to answer it."""
+        """Keep a message; give the status and the headers of the answer to it."""
         with self._changed:
-            status = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            status, headers = answer if isinstance(answer, tuple) else (answer, {})
             self._messages.append(Message(payload, time.time(), status))
             self._changed.notify_all()
-        return status
+        return status, headers
 
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        status = self.server.take(json.loads(body))
-        if status == HANGS:
-            self.server.released.wait(60)
-            self.close_connection = True
+        status, headers = self.server.take(json.loads(body))
+        if status in {HANGS, RESETS}:
+            self._leave(status)
             return
         self.send_response(status)
+        for header in headers.items():
+            self.send_header(*header)
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"ok")
+
+    def _leave(self, how):
+        """Answer nothing, for long; or close at once with a TCP reset."""
+        if how == HANGS:
+            self.server.released.wait(60)
+        else:
+            linger = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.close_connection = True
 
     def log_message(self, *_):
         """Keep quiet."""
@@ -151,9 +173,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def slack_look_alike():
-    """Serve in a thread until the end of the block."""
-    with Slack() as slack:
+def slack_look_alike(port=0):
+    """Serve in a thread until the end of the block. `port` 0: any that is free."""
+    with Slack(port) as slack:
         thread = threading.Thread(target=slack.serve_forever, args=(0.01,))
         thread.start()
         try:
