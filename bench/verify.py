@@ -87,7 +87,7 @@ def engine_of(folder: Path, jobs: list[Job], since: datetime) -> tuple[Engine, S
     )
     store = Store(folder)
     tail = Tail([str(folder / "outcomes.jsonl")], store.marks())
-    hands = Hands(send=lambda *_: None, measure=id, rehearse=id, beat=id)
+    hands = Hands(send=lambda *_: None, measure=id, rehearse=id, beat=id, report=id)
     engine = Engine(scope, store, tail, Machine(), hands)
     engine.begin(since)
     return engine, store

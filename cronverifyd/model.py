@@ -482,6 +482,10 @@ CRON = "~cron"
 """The same, in the incident of a cron that is not running."""
 
 
+CUEAPI = "~cueapi"
+"""The same, in the incident of triggers that have stopped coming."""
+
+
 DRILL = "cronverifyd-drill"
 """The job whose runs prove that what is written arrives; no configuration can have it."""
 
@@ -585,7 +589,8 @@ class NoticeKind(StrEnum):
     """What a notice tells.
 
     blind: what runs wrote cannot be seen; sighted: it can again. cron_dead: no cron is running;
-    cron_back: one is again. unmuted: a mute is over. drill: nothing, but that messages arrive.
+    cron_back: one is again. cueapi_lost: CueAPI has stopped triggering; cueapi_back: it triggers
+    again. unmuted: a mute is over. drill: nothing, but that messages arrive.
     """
 
     REJECTED = "rejected"
@@ -595,6 +600,8 @@ class NoticeKind(StrEnum):
     SIGHTED = "sighted"
     CRON_DEAD = "cron_dead"
     CRON_BACK = "cron_back"
+    CUEAPI_LOST = "cueapi_lost"
+    CUEAPI_BACK = "cueapi_back"
     UNMUTED = "unmuted"
     DRILL = "drill"
 
@@ -827,12 +834,16 @@ class Verify(Request["Verified"]):
     """Look now and say how these jobs stand. `jobs` None: all of them.
 
     `execution`: CueAPI's execution id, or None; one that is known and not older than 300 s gets the
-    first answer and evaluates nothing.
+    first answer and evaluates nothing. `scheduled_for`: when CueAPI meant to ask; the slots of that
+    time are answered for, and not later ones. `owes_outcome`: CueAPI is told by a request of ours
+    what came of it.
     """
 
     jobs: tuple[str, ...] | None = None
     triggered_by: TriggeredBy = TriggeredBy.HTTP
     execution: str | None = None
+    scheduled_for: datetime | None = None
+    owes_outcome: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -903,11 +914,41 @@ class BadJob:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class GoodJob:
+    """A job whose last due slot is good: the evidence. `run`: the one that made it so."""
+
+    job: str
+    slot: datetime
+    reason: str
+    run: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verified:
-    """The answer to Verify: how many jobs were looked at, and those that are not well."""
+    """The answer to Verify: how many jobs were looked at, and those that are not well.
+
+    `good`: the others, as far as a slot of theirs was judged.
+    """
 
     checked: int
     details: tuple[BadJob, ...] = ()
+    good: tuple[GoodJob, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """A request to tell CueAPI what came of one of its executions."""
+
+    execution: str
+    verified: Verified
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reported:
+    """The answer to Report. A report that is there already counts as sent."""
+
+    execution: str
+    delivery: Delivery
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,6 +22,7 @@ class Scope:
     channels that are told what another one did not take. `remind`: how long after its opening, each
     time, an open incident is told again; the last one is repeated. `drills`: there is one a week.
     `heartbeat`: how often somebody is told that the chain holds; None: nobody is.
+    `triggered`: CueAPI is to trigger; `reports`: it is to be told what came of that.
     """
 
     jobs: Mapping[str, Job]
@@ -36,6 +37,8 @@ class Scope:
     remind: tuple[timedelta, ...] = ()
     drills: bool = True
     heartbeat: timedelta | None = None
+    triggered: bool = False
+    reports: bool = False
 
     def watched(self) -> dict[str, Job]:
         """Return the jobs that owe something."""

@@ -106,6 +106,7 @@ def here(config: Config) -> Iterator[Here]:
         send=lambda *handed: mine.waiting.append(handed),
         measure=mine.unmeasured.append,
         rehearse=_leave,
+        report=_leave,
         beat=_leave,
     )
     with state.hold(config.daemon.state_dir), build.engine(config, hands, Machine()) as (engine, _):

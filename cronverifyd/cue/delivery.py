@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -33,7 +34,22 @@ def parse(body: bytes) -> Verify:
         jobs=_jobs_of(document),
         triggered_by=TriggeredBy.HTTP if execution is None else TriggeredBy.CUEAPI,
         execution=execution,
+        scheduled_for=_instant(document.get("scheduled_for")) if execution else None,
+        owes_outcome=execution is not None,
     )
+
+
+def _instant(value: object) -> datetime | None:
+    """Read when CueAPI meant to ask: RFC 3339 with an offset, or nothing."""
+    if value is None:
+        return None
+    try:
+        instant = msgspec.convert(value, type=datetime)
+    except msgspec.ValidationError as error:
+        raise MalformedError(f"scheduled_for: {error}") from error
+    if instant.tzinfo is None:
+        raise MalformedError("scheduled_for must bear an offset from UTC")
+    return instant
 
 
 def _object(body: bytes) -> dict[str, Any]:

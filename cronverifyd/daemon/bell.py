@@ -18,6 +18,7 @@ from cronverifyd.model import (
     Look,
     Measured,
     Rehearsed,
+    Reported,
     Request,
     TriggeredBy,
 )
@@ -25,7 +26,7 @@ from cronverifyd.model import (
 if TYPE_CHECKING:
     from enum import Enum
 
-Report = Delivered | Measured | Rehearsed | Beaten
+Report = Delivered | Measured | Rehearsed | Beaten | Reported
 
 ANSWER_WITHIN_S = 20.0
 """CueAPI gives a delivery up after 30 s."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from cronverifyd.daemon.edits import Edition
     from cronverifyd.engine.engine import Engine
     from cronverifyd.intake.tail import Tail
-    from cronverifyd.model import Measure, Measured, Rehearsal, Rehearsed
+    from cronverifyd.model import Measure, Measured, Rehearsal, Rehearsed, Report, Reported
     from cronverifyd.tell.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
@@ -121,12 +121,14 @@ class Life:
         surveyor: Worker[Measure, Measured] = Worker("surveyor", survey, self._bell.put)
         rehearsals: Worker[Rehearsal, Rehearsed] = Worker("drill", self._rehearse, self._bell.put)
         heart: Worker[tuple[str, ...], Beaten] = Worker("heart", self._beat, self._bell.put)
-        workers = (surveyor, rehearsals, heart)
+        reports: Worker[Report, Reported] = Worker("reports", self._report, self._bell.put)
+        workers = (surveyor, rehearsals, heart, reports)
         hands = Hands(
             send=couriers.hand_over,
             measure=surveyor.hand,
             rehearse=rehearsals.hand,
             beat=heart.hand,
+            report=reports.hand,
         )
         with ExitStack() as stack:
             engine, tail = stack.enter_context(build.engine(self.config, hands, self._host))
@@ -232,6 +234,9 @@ class Life:
         if error is not None:
             log.warning("heartbeat not taken error=%s", error)
         return Beaten(error=error)
+
+    def _report(self, report: Report) -> Reported:
+        raise NotImplementedError
 
     def _die(self, error: Exception) -> None:
         self._deaths.append(error)

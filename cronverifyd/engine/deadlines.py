@@ -48,6 +48,10 @@ class Deadlines:
             heapq.heappush(self._heap, entry)
         return due
 
+    def is_due(self, now: datetime, jobs: Collection[str]) -> bool:
+        """Say whether a moment of one of these jobs has come, whoever may look at it."""
+        return any(at <= now and moment.job in jobs for at, _, moment in self._heap)
+
     def first(self) -> datetime | None:
         """Name the earliest moment, whoever may look at it; None when there is none."""
         return self._heap[0][0] if self._heap else None

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from cronverifyd.engine.answers import Answers
 from cronverifyd.engine.by_hand import ByHand
 from cronverifyd.engine.calendars import Calendars
 from cronverifyd.engine.causes import Causes
@@ -21,10 +20,10 @@ from cronverifyd.engine.measuring import Measuring
 from cronverifyd.engine.post import Post
 from cronverifyd.engine.sight import Sight
 from cronverifyd.engine.teller import Teller
+from cronverifyd.engine.triggers import Triggers
 from cronverifyd.engine.verdicts import Verdicts
 from cronverifyd.errors import UnknownJobError
 from cronverifyd.model import (
-    BadJob,
     Beaten,
     Delivered,
     Look,
@@ -33,25 +32,23 @@ from cronverifyd.model import (
     Message,
     Notice,
     Rehearsed,
+    Reported,
     TriggeredBy,
     Verified,
     Verify,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from cronverifyd.engine.lost import Host
     from cronverifyd.intake.tail import Tail
-    from cronverifyd.model import Loss, Rehearsal, Request
+    from cronverifyd.model import Loss, Rehearsal, Report, Request
 
-    EngineMessage = Look | Request[Any] | Delivered | Measured | Rehearsed | Beaten
+    EngineMessage = Look | Request[Any] | Delivered | Measured | Rehearsed | Beaten | Reported
     from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
-
-REPLAY_WINDOW = timedelta(seconds=300)
-"""For so long an execution that is known gets its first answer (CueAPI signs for ±300 s)."""
 
 _BLOCKS_A_TURN = 16
 _SIGN_OF_LIFE = timedelta(minutes=1)
@@ -63,13 +60,15 @@ class Hands:
 
     `send(channel, rows, message)` gives a message, which tells of these rows of the outbox, to the
     channel's sender, and is answered by a `Delivered`; `measure(request)` by a `Measured`;
-    `rehearse(request)` by a `Rehearsed`; `beat(faults)` by a `Beaten`.
+    `rehearse(request)` by a `Rehearsed`; `beat(faults)` by a `Beaten`; `report(request)` by a
+    `Reported`.
     """
 
     send: Callable[[str, tuple[str, ...], Message], None]
     measure: Callable[[Measure], None]
     rehearse: Callable[[Rehearsal], None]
     beat: Callable[[tuple[str, ...]], None]
+    report: Callable[[Report], None]
 
 
 class Engine:
@@ -88,6 +87,8 @@ class Engine:
         self._findings = Findings(scope, store, self._calendars, self._teller)
         self._causes = Causes(scope, store, host, self._calendars, self._teller)
         self._drills = Drills(scope, store, self._causes, self._teller, hands)
+        self._answers = Answers(scope, store, hands.report)
+        self._triggers = Triggers(scope, store, self._calendars, self._teller)
         ledgers = Ledgers(
             scope=scope,
             store=store,
@@ -104,6 +105,7 @@ class Engine:
         self._lost = Lost(store, host, self._verdicts)
         self._post = Post(scope, store, hands.send)
         self._by_hand = ByHand(scope, store, self._teller, self._drills)
+        self._remind = (self._verdicts, self._sight, self._causes, self._triggers)
         self._torn = False
         self._signed_at: datetime | None = None
         self.backlog = False
@@ -138,6 +140,7 @@ class Engine:
         self._drills.remember()
         self._sight.remember(now)
         self._causes.remember()
+        self._triggers.remember(now)
         self._verdicts.remember()
 
     def handle(self, message: EngineMessage, now: datetime) -> Any:
@@ -156,6 +159,9 @@ class Engine:
         elif isinstance(message, Beaten):
             with self._unit():
                 self._drills.beaten(message, now)
+        elif isinstance(message, Reported):
+            with self._unit():
+                self._answers.reported(message, now)
         elif isinstance(message, Verify):
             answer = self._verify(message, now)
         elif isinstance(message, Look):
@@ -179,13 +185,19 @@ class Engine:
     def next_moment(self) -> datetime | None:
         """Say when the engine wants to be rung next, or None."""
         moments = self._post.moments()
-        moments += [at for at in (self._verdicts.deadlines.next(), *self._dates()) if at]
+        own = (self._verdicts.deadlines.next(), self._answers.next_moment(), *self._dates())
+        moments += [at for at in own if at]
         return min(moments, default=None)
 
     def _dates(self) -> tuple[datetime | None, ...]:
         """Say when something is due that has nothing to do with a slot."""
-        reminders = [each.next_reminder() for each in (self._verdicts, self._sight, self._causes)]
-        return *reminders, self._teller.next_end(), self._drills.next_moment()
+        reminders = [each.next_reminder() for each in self._remind]
+        return (
+            *reminders,
+            self._teller.next_end(),
+            self._drills.next_moment(),
+            self._triggers.next_moment(),
+        )
 
     def notify(self, notice: Notice, now: datetime) -> None:
         """Tell the default route something about the installation."""
@@ -194,8 +206,9 @@ class Engine:
         self.dispatch(now)
 
     def dispatch(self, now: datetime) -> None:
-        """Give each idle channel its next message."""
+        """Give each idle channel its next message, and CueAPI its next report."""
         self._settle_all(now)
+        self._answers.dispatch(now)
         if self._post.has_to_escalate(now):
             with self._unit():
                 self._post.escalate(now)
@@ -280,7 +293,14 @@ class Engine:
         dates = (self._verdicts.deadlines.first(), *self._dates())
         is_due = any(at is not None and at <= now for at in dates)
         findings = self._findings.gather()
-        has_news = self._sight.has_changed() or self._causes.has_changed() or self._is_stale(now)
+        has_news = any(
+            (
+                self._sight.has_changed(),
+                self._causes.has_changed(),
+                self._triggers.has_changed(now),
+                self._is_stale(now),
+            )
+        )
         if not (is_due or findings or suspects or has_news):
             self._findings.forget()
             return
@@ -292,7 +312,8 @@ class Engine:
                 self._remember(now)
             self._lost.conclude(suspects, by, now)
             self._verdicts.judge_due(by, now, triggered)
-            for each in (self._verdicts, self._sight, self._causes):
+            self._triggers.turn(now)
+            for each in self._remind:
                 each.remind(now)
             self._drills.turn(now)
             if seen_again:
@@ -322,47 +343,33 @@ class Engine:
                 self._drills.rehearsed(message, now)
 
     def _verify(self, message: Verify, now: datetime) -> Verified:
+        """Look, unless these jobs were looked at a moment ago and nothing new was written since."""
         names = tuple(self._verdicts.jobs) if message.jobs is None else message.jobs
         if unknown := [name for name in names if name not in self._verdicts.jobs]:
             what = f'no job "{unknown[0]}" in the configuration'
             raise UnknownJobError(what, remedy="cronverifyd status lists the jobs")
-        if message.execution is not None and (known := self._first_answer(message.execution, now)):
+        if known := self._answers.first(message.execution, now):
             return known
-        self._look(message.triggered_by, now, frozenset(names))
+        by, triggered = message.triggered_by, frozenset(names)
+        if self._has_to_look(message, triggered, now):
+            self._look(by, now, triggered)
         while self.backlog:
-            self._look(message.triggered_by, now, frozenset(names))
-        verified = self._answer(names)
+            self._look(by, now, triggered)
+        self._triggers.looked(names, now)
+        verified = self._answers.of(names, message.scheduled_for)
         if message.execution is not None:
-            self._keep_answer(message.execution, verified, now)
+            with self._unit():
+                self._answers.keep(message, verified, now)
+                self._triggers.came(message.jobs, now)
         return verified
 
-    def _first_answer(self, execution: str, now: datetime) -> Verified | None:
-        known = self._store.execution_answer(execution, now - REPLAY_WINDOW)
-        return None if known is None else msgspec.json.decode(known, type=Verified)
-
-    def _keep_answer(self, execution: str, verified: Verified, now: datetime) -> None:
-        with self._unit():
-            answer = msgspec.json.encode(verified).decode()
-            self._store.save_execution(execution, answer, now)
-            self._store.note("execution", now, id=execution, answer=verified)
-
-    def _answer(self, names: Sequence[str]) -> Verified:
-        bad: list[BadJob] = []
-        for name in dict.fromkeys(names):
-            judged = self._store.last_due(name)
-            if judged is None or judged.judgment.verdict.good:
-                continue  # one that nobody could see is not well either
-            known = self._store.run(name, judged.judgment.run) if judged.judgment.run else None
-            bad.append(
-                BadJob(
-                    job=name,
-                    slot=judged.slot.at,
-                    verdict=judged.judgment.verdict,
-                    issue=judged.judgment.reason,
-                    error=known[0].error if known else None,
-                )
-            )
-        return Verified(checked=len(set(names)), details=tuple(bad))
+    def _has_to_look(self, message: Verify, jobs: frozenset[str], now: datetime) -> bool:
+        """Say whether a look can find something: a flood of triggers must cost little."""
+        if message.triggered_by is TriggeredBy.CHECK or self._torn:
+            return True
+        if not self._triggers.looked_lately(jobs, now) or self._read(message.triggered_by, now):
+            return True
+        return self._verdicts.deadlines.is_due(now, jobs)
 
     def _settle_all(self, now: datetime) -> None:
         while (report := self._post.first_report()) is not None:

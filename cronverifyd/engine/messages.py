@@ -341,6 +341,39 @@ def cron_is_back(
     )
 
 
+def triggers_lost(scope: Scope, incident: Incident, jobs: Sequence[str], now: datetime) -> Notice:
+    """Tell that CueAPI has stopped triggering; the local timer judges in its place."""
+    since = incident.first_slot.strftime("%Y-%m-%d %H:%M:%SZ")
+    opened = incident.reminders == 0
+    whom = f" for {_named(jobs)}" if jobs else ""
+    return Notice(
+        id=f"{incident.id}.{'opened' if opened else f'reminded.{incident.reminders}'}",
+        kind=NoticeKind.CUEAPI_LOST,
+        instance=scope.instance,
+        severity=Severity.WARNING,
+        title=f"CueAPI has {'' if opened else 'still '}not triggered since {since}",
+        text=f"triggers that were due did not come{whom}; the timer of this host judges meanwhile",
+        remedy="cronverifyd cue status; does the tunnel to [listen] trigger stand?",
+        created_at=now,
+        incident=incident.id,
+    )
+
+
+def triggers_back(scope: Scope, incident: Incident, now: datetime) -> Notice:
+    """Tell that CueAPI triggers again."""
+    return Notice(
+        id=f"{incident.id}.recovered",
+        kind=NoticeKind.CUEAPI_BACK,
+        instance=scope.instance,
+        severity=Severity.WARNING,
+        title="CueAPI triggers again",
+        text=f"it had not since {incident.first_slot:%Y-%m-%d %H:%M:%SZ}",
+        remedy="",
+        created_at=now,
+        incident=incident.id,
+    )
+
+
 def lines_lost(scope: Scope, hole: Hole, jobs: Sequence[str], now: datetime) -> Notice:
     """Tell of a hole that hides no slot, or that came while the incident is open already."""
     whom = f"it hides how {_named(jobs)} did" if jobs else "no slot of a job is hidden by it"

@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 GIVE_UP_AFTER = timedelta(hours=24)
 _LONGEST_WAIT_S = 300.0
 _ALERT_KINDS = frozenset(AlertKind)
-_RECOVERIES = (AlertKind.RECOVERED, NoticeKind.SIGHTED, NoticeKind.CRON_BACK)
+_RECOVERIES = (
+    AlertKind.RECOVERED,
+    NoticeKind.SIGHTED,
+    NoticeKind.CRON_BACK,
+    NoticeKind.CUEAPI_BACK,
+)
 _MOST_TOGETHER = 1_000
 _PILE = 10
 _OUT_OF_REACH = (
@@ -135,8 +140,8 @@ class Outbox:
         self._db.execute(
             "UPDATE outbox SET state = 'new', next_try_us = ? WHERE seq IN"
             f" (SELECT max(seq) FROM outbox WHERE id IN ({ids}) AND incident IS NOT NULL"
-            " GROUP BY incident, channel) AND (kind IN (?, ?, ?) OR EXISTS (SELECT 1 FROM incident"
-            " WHERE incident.id = outbox.incident AND closed_us IS NULL))",
+            " GROUP BY incident, channel) AND (kind IN (?, ?, ?, ?)"
+            " OR incident IN (SELECT id FROM incident WHERE closed_us IS NULL))",
             (to_us(now), *rows, *_RECOVERIES),
         )
         self._db.execute(
@@ -210,7 +215,7 @@ class Outbox:
             return AlertState(row["state"])
         tries = row["tries"] + 1
         state = _next_state(delivery, from_us(row["created_us"]), now)
-        wait = delivery.retry_after_s or _wait_s(row_id, tries)
+        wait = delivery.retry_after_s or backoff_s(row_id, tries)
         self._db.execute(
             "UPDATE outbox SET state = ?, tries = ?, next_try_us = ?, sent_us = ?, receipt = ?,"
             " error = ? WHERE id = ?",
@@ -276,14 +281,15 @@ class Outbox:
     def channels_of(self, incident: str) -> tuple[str, ...]:
         """Name the channels that were or will be told of an incident's opening."""
         rows = self._db.execute(
-            "SELECT channel FROM outbox WHERE incident = ? AND kind IN (?, ?, ?, ?) AND state <> ?"
-            " ORDER BY seq",
+            "SELECT channel FROM outbox WHERE incident = ? AND kind IN (?, ?, ?, ?, ?)"
+            " AND state <> ? ORDER BY seq",
             (
                 incident,
                 AlertKind.OPENED,
                 AlertKind.FLAPPING,
                 NoticeKind.BLIND,
                 NoticeKind.CRON_DEAD,
+                NoticeKind.CUEAPI_LOST,
                 AlertState.DEAD,
             ),
         )
@@ -295,7 +301,7 @@ class Outbox:
             "UPDATE outbox SET state = ?, next_try_us = NULL FROM"
             " (SELECT incident, channel FROM outbox WHERE id = ?) AS opening"
             " WHERE outbox.incident = opening.incident AND outbox.channel = opening.channel"
-            " AND kind IN (?, ?, ?) AND next_try_us IS NOT NULL",
+            " AND kind IN (?, ?, ?, ?) AND next_try_us IS NOT NULL",
             (AlertState.SUPERSEDED, row_id, *_RECOVERIES),
         )
 
@@ -343,7 +349,7 @@ def _next_state(delivery: Delivery, created_at: datetime, now: datetime) -> Aler
     return AlertState.FAILED
 
 
-def _wait_s(row_id: str, tries: int) -> float:
+def backoff_s(row_id: str, tries: int) -> float:
     """Back off: 1, 2, 4 … 300 s, each shortened by up to a half so that rows do not march in step.
 
     The jitter is drawn from the row's id, so that a replay gives the same instants.

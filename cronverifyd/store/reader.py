@@ -109,6 +109,15 @@ class Reader:
         ).fetchone()
         return None if row is None else slot_of(row)
 
+    def last_due_by(self, job: str, deadline: datetime) -> JudgedSlot | None:
+        """Return a job's newest slot that is not pending and whose window had ended by then."""
+        row = self._db.execute(
+            f"SELECT {SLOT_LIST} FROM slot WHERE job = ? AND verdict <> ? AND deadline_us <= ?"
+            " ORDER BY slot_us DESC LIMIT 1",
+            (job, Verdict.PENDING, to_us(deadline)),
+        ).fetchone()
+        return None if row is None else slot_of(row)
+
     def slots_that_count(self, job: str, count: int) -> list[JudgedSlot]:
         """Return a job's newest slots that are good or bad and not in maintenance, newest first."""
         rows = self._db.execute(
@@ -255,6 +264,11 @@ class Reader:
             _OVER,
         ).fetchone()
         return int(row[0])
+
+    def triggers(self) -> dict[str, datetime]:
+        """Say when CueAPI last triggered each job that it has ever triggered by name."""
+        rows = self._db.execute("SELECT job, at_us FROM trigger_seen")
+        return {row["job"]: from_us(row["at_us"]) for row in rows}
 
     def last_deliveries(self) -> dict[str, datetime]:
         """Say when each channel last took a message; one that never did is absent."""

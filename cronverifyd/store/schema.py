@@ -342,7 +342,26 @@ _STEP_4 = (
     """,
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_STEP_1, _STEP_2, _STEP_3, _STEP_4)
+_STEP_5 = (
+    # When CueAPI last triggered each job by name.
+    """
+    CREATE TABLE trigger_seen (job TEXT PRIMARY KEY, at_us INTEGER NOT NULL) STRICT, WITHOUT ROWID
+    """,
+    # What CueAPI is to be told of its executions; a row goes when that is done, or given up.
+    """
+    CREATE TABLE report (
+        execution TEXT PRIMARY KEY,
+        answer TEXT NOT NULL,
+        created_us INTEGER NOT NULL,
+        next_try_us INTEGER NOT NULL,
+        tries INTEGER NOT NULL DEFAULT 0,
+        error TEXT
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX report_next ON report (next_try_us)",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_STEP_1, _STEP_2, _STEP_3, _STEP_4, _STEP_5)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -18,6 +18,7 @@ from cronverifyd.store.instants import from_us, from_us_or_none, to_us, to_us_or
 from cronverifyd.store.journal import Journal
 from cronverifyd.store.outbox import Outbox
 from cronverifyd.store.reader import DATABASE, Reader
+from cronverifyd.store.reports import Reports
 from cronverifyd.store.rows import (
     INCIDENT_COLUMNS,
     INCIDENT_LIST,
@@ -98,6 +99,7 @@ class Store(Reader):
             ) from error
         self._notes: list[dict[str, Any]] = []
         self.outbox = Outbox(self._db)
+        self.reports = Reports(self._db)
 
     def close(self) -> None:
         """Close both; the write-ahead log is folded into the database."""
@@ -446,6 +448,12 @@ class Store(Reader):
         """Keep a boot of this host."""
         self._db.execute(
             "INSERT OR IGNORE INTO boot (id, booted_us) VALUES (?, ?)", (boot, to_us(at))
+        )
+
+    def save_trigger(self, job: str, now: datetime) -> None:
+        """Keep that CueAPI has triggered a job."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO trigger_seen (job, at_us) VALUES (?, ?)", (job, to_us(now))
         )
 
     # ---- executions -------------------------------------------------------------------------

@@ -27,6 +27,8 @@ _TITLES = 3
 _LINES = 30
 _NAMES = 500
 
+_GOOD_NEWS = {NoticeKind.SIGHTED, NoticeKind.CRON_BACK, NoticeKind.CUEAPI_BACK}
+
 _WORDS = {
     Verdict.MISSED: "did not run",
     Verdict.FAILED: "failed",
@@ -109,7 +111,7 @@ def _of_notice(notice: Notice) -> Story:
     return Story(
         title=title,
         sentence=f"{title} on {instance}",
-        good=notice.kind in {NoticeKind.SIGHTED, NoticeKind.CRON_BACK},
+        good=notice.kind in _GOOD_NEWS,
         severity=notice.severity,
         facts=(),
         quote=cut(plain(notice.text).strip("\n"), QUOTE_CHARACTERS),

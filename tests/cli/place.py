@@ -78,7 +78,11 @@ class Place:
         handed = []
         unmeasured = []
         hands = Hands(
-            send=lambda *row: handed.append(row), measure=unmeasured.append, rehearse=id, beat=id
+            send=lambda *row: handed.append(row),
+            measure=unmeasured.append,
+            rehearse=id,
+            beat=id,
+            report=id,
         )
         with build.engine(load(self.config), hands, Machine()) as (engine, _):
             engine.begin(now)

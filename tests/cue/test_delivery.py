@@ -1,6 +1,7 @@
 """The bodies of `POST /verify`: what each asks for, and what is refused with a sentence."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -52,12 +53,18 @@ def test_a_plain_request_names_jobs_or_means_all(body, jobs):
 )
 def test_a_delivery_of_cueapi_names_jobs_or_means_all(payload, jobs):
     asked = parse(delivery(payload))
-    assert asked == Verify(jobs=jobs, triggered_by=TriggeredBy.CUEAPI, execution=EXECUTION)
+    assert asked == Verify(
+        jobs=jobs,
+        triggered_by=TriggeredBy.CUEAPI,
+        execution=EXECUTION,
+        scheduled_for=datetime(2026, 11, 24, 11, 0, 43, 884441, tzinfo=UTC),
+        owes_outcome=True,
+    )
 
 
 def test_a_delivery_without_a_payload_means_all():
     asked = parse(b'{"execution_id": "e1", "attempt": 2}')
-    assert asked == Verify(triggered_by=TriggeredBy.CUEAPI, execution="e1")
+    assert asked == Verify(triggered_by=TriggeredBy.CUEAPI, execution="e1", owes_outcome=True)
 
 
 def test_a_payload_without_an_execution_is_not_cueapis():
@@ -121,3 +128,9 @@ def test_whatever_comes_it_is_storable_or_malformed(body):
         return
     for text in [*(asked.jobs or ["all"]), asked.execution or "none"]:
         assert text.encode("utf-8")
+
+
+@pytest.mark.parametrize("when", ['"soon"', "17", '"2026-11-24T11:00:43"', "[]"])
+def test_a_time_that_cannot_be_read_is_refused(when):
+    with pytest.raises(MalformedError, match="scheduled_for"):
+        parse(b'{"execution_id": "e1", "scheduled_for": ' + when.encode() + b"}")

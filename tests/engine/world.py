@@ -31,11 +31,12 @@ class Machine:
 
     def __init__(self):
         self.boot, self.booted_at = "boot-1", at("2024-05-01T00:00:00+00:00")
-        self.losses = {}
+        self.losses, self.looks = {}, 0
         self.facts = HostFacts(at=self.booted_at)
 
     def look(self, now, paths):
         del paths
+        self.looks += 1
         return replace(self.facts, at=now)
 
     def loss_of(self, run):
@@ -53,7 +54,7 @@ class World:
         self.outcomes = outcomes or [str(self.path)]
         self.handed = []
         self.unmeasured = []
-        self.rehearsals, self.beats = [], []
+        self.rehearsals, self.beats, self.reports = [], [], []
         self.host = Machine()
         self.options = {"channels": channels, "fallback_s": fallback_s}
         self.options |= {"gather_s": 0, "second": (), "remind_s": (), "drills": False} | options
@@ -72,6 +73,8 @@ class World:
             second=self.options["second"],
             drills=self.options["drills"],
             heartbeat=self.options.get("heartbeat"),
+            triggered=self.options.get("triggered", False),
+            reports=self.options.get("triggered", False),
             remind=tuple(seconds(each) for each in self.options["remind_s"]),
         )
         self.jobs, self.scope = jobs, scope
@@ -81,6 +84,7 @@ class World:
             send=self._take,
             measure=self.unmeasured.append,
             rehearse=self.rehearsals.append,
+            report=self.reports.append,
             beat=self.beats.append,
         )
         self.engine = Engine(scope, self.store, self.tail, self.host, hands)

@@ -148,7 +148,14 @@ def test_a_signed_delivery_of_cueapi_is_let_in(door):
         "X-CueAPI-Timestamp": stamp,
     }
     requests.post(f"{url}/verify", body, headers=headers, timeout=5).raise_for_status()
-    assert loop.asked == [Verify(jobs=("a", "b"), triggered_by=TriggeredBy.CUEAPI, execution="e1")]
+    assert loop.asked == [
+        Verify(
+            jobs=("a", "b"),
+            triggered_by=TriggeredBy.CUEAPI,
+            execution="e1",
+            owes_outcome=True,
+        )
+    ]
 
 
 @pytest.mark.parametrize(
