@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from cronverifyd.model import OutboxRow
-
 _STYLES = {"sent": "green", "dead": "bold red", "failed": "yellow", "superseded": "dim"}
 
 
@@ -38,38 +36,22 @@ def command(config_path: Path | None, count: int, *, undelivered: bool, as_json:
       cronverifyd alerts --undelivered --json | jq '.alerts[] | {job, channel, error}'
     """
     from cronverifyd.daemon.clock import read_clock
+    from cronverifyd.report.outbox import alerts
     from cronverifyd.store.reader import open_reader
 
     config = read_config(config_path)
     with open_reader(config.daemon.state_dir) as reader:
-        rows = reader.outbox_rows(count, undelivered=undelivered)
+        document = alerts(reader, count, undelivered=undelivered)
     if as_json:
-        print_json({"alerts": [_document(row) for row in rows]})
-    elif rows:
-        _print(rows, read_clock(), console())
+        print_json(document)
+    elif document["alerts"]:
+        _print(document["alerts"], read_clock(), console())
     else:
         console().print("everything was delivered" if undelivered else "nobody was told anything")
     return 0
 
 
-def _document(row: OutboxRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "incident": row.incident,
-        "job": row.job,
-        "kind": row.kind,
-        "channel": row.channel,
-        "state": row.state,
-        "tries": row.tries,
-        "created_at": row.created_at.isoformat(),
-        "next_try": row.next_try.isoformat() if row.next_try else None,
-        "sent_at": row.sent_at.isoformat() if row.sent_at else None,
-        "receipt": row.receipt,
-        "error": row.error,
-    }
-
-
-def _print(rows: list[OutboxRow], now: datetime, out: Console) -> None:
+def _print(rows: list[dict[str, Any]], now: datetime, out: Console) -> None:
     from cronverifyd.cli.table import Column, lay_out
 
     columns = (
@@ -85,25 +67,25 @@ def _print(rows: list[OutboxRow], now: datetime, out: Console) -> None:
         out.print(line)
 
 
-def _row(row: OutboxRow, now: datetime) -> tuple[Text | str, ...]:
+def _row(row: dict[str, Any], now: datetime) -> tuple[Text | str, ...]:
     from rich.text import Text
 
     return (
-        words.instant(row.created_at.isoformat(), now.astimezone()),
-        words.safe(row.job, 100) or "-",
-        row.kind,
-        row.channel,
-        Text(row.state, style=_STYLES.get(row.state, "")),
-        row.incident or "-",
+        words.instant(row["created_at"], now.astimezone()),
+        words.safe(row["job"], 100) or "-",
+        row["kind"],
+        row["channel"],
+        Text(row["state"], style=_STYLES.get(row["state"], "")),
+        row["incident"] or "-",
         _outcome(row, now),
     )
 
 
-def _outcome(row: OutboxRow, now: datetime) -> str:
-    if row.sent_at is not None:
-        return f"took it {words.ago(row.sent_at.isoformat(), now)}"
-    if row.state == "superseded":
+def _outcome(row: dict[str, Any], now: datetime) -> str:
+    if row["sent_at"] is not None:
+        return f"took it {words.ago(row['sent_at'], now)}"
+    if row["state"] == "superseded":
         return "its failure was never told"
-    tried = f", tried {plural(row.tries, 'time')}" if row.tries else ""
-    again = f"; again {words.ago(row.next_try.isoformat(), now)}" if row.next_try else ""
-    return f"{words.safe(row.error, 200) or 'waits'}{tried}{again}"
+    tried = f", tried {plural(row['tries'], 'time')}" if row["tries"] else ""
+    again = f"; again {words.ago(row['next_try'], now)}" if row["next_try"] else ""
+    return f"{words.safe(row['error'], 200) or 'waits'}{tried}{again}"

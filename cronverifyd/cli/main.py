@@ -25,6 +25,7 @@ _COMMANDS = {
     "status": "Show every job: its last verdict, last success and next slot.",
     "history": "Show a job's slots and runs, newest first.",
     "why": "Show the evidence behind a job's verdict.",
+    "next": "Show the slots to come, or when a schedule would run.",
     "alerts": "Show what was sent to whom, and what was not.",
     "ack": "Say that you know of an incident: nobody is reminded of it.",
     "mute": "Tell nobody of a job for a while.",
