@@ -36,7 +36,9 @@ MAY_USE = {
     "tell": NOUNS | {"judge.duration", "judge.wording"},
     "cue": NOUNS,
     "report": NOUNS | {"scope", "judge", "store.reader", "host.processes", "tell.text"},
-    "web": NOUNS | {"scope", "cue", "report", "store.reader"},
+    "web": NOUNS
+    | {"__init__", "scope", "cue", "report", "store.reader", "tell.text"}
+    | {"judge.duration", "judge.wording"},
     "engine": NOUNS | {"scope", "judge", "intake", "store", "report.proof"},
     "state": {"errors"},
     "systemd": {"errors"},

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cronverifyd.errors import StateError
-from cronverifyd.model import AlertState, DeliveryRow, OutboxRow, Verdict
+from cronverifyd.model import AlertState, DeliveryRow, Mark, OutboxRow, Verdict
 from cronverifyd.store.instants import from_us, from_us_or_none, to_us
 from cronverifyd.store.rows import (
     INCIDENT_LIST,
@@ -77,6 +78,27 @@ def _uri(path: Path) -> str:
 def _unreadable(path: Path, error: Exception) -> StateError:
     remedy = "run this as the daemon's user, or as root"
     return StateError(f"{path}: cannot be read: {error}", remedy=remedy)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """When a run that has ended belonged, began and ended; None: that is not known."""
+
+    slot: datetime
+    started_at: datetime | None
+    ended_at: datetime
+    duration_s: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pile:
+    """The messages of one channel that stand alike; `oldest`: when the first of them was made."""
+
+    channel: str
+    state: AlertState
+    count: int
+    oldest: datetime
+    last_sent: datetime | None
 
 
 class Reader:
@@ -251,6 +273,59 @@ class Reader:
             (to_us(since), job, job),
         )
         return [finding_of(row) for row in rows]
+
+    def marks(self) -> list[Mark]:
+        """Return how far each file was read."""
+        rows = self._db.execute(
+            "SELECT file_id, path, device, inode, position, probe, looked_us, over FROM file"
+        )
+        return [
+            Mark(
+                path=row["path"],
+                device=row["device"],
+                inode=row["inode"],
+                position=row["position"],
+                probe=row["probe"],
+                looked_at=from_us(row["looked_us"]),
+                over=bool(row["over"]),
+                file_id=row["file_id"],
+            )
+            for row in rows
+        ]
+
+    def last_timing(self, job: str) -> Timing | None:
+        """Return the times of the run that decided a job's newest slot of which one has ended."""
+        row = self._db.execute(
+            "SELECT slot.slot_us, run.started_us, run.ended_us, run.duration_s"
+            " FROM slot JOIN run ON run.run = slot.run AND run.job = slot.job"
+            " WHERE slot.job = ? AND run.ended_us IS NOT NULL ORDER BY slot.slot_us DESC LIMIT 1",
+            (job,),
+        ).fetchone()
+        if row is None:
+            return None
+        return Timing(
+            slot=from_us(row["slot_us"]),
+            started_at=from_us_or_none(row["started_us"]),
+            ended_at=from_us(row["ended_us"]),
+            duration_s=row["duration_s"],
+        )
+
+    def piles(self) -> list[Pile]:
+        """Count the messages of each channel, by where they stand."""
+        rows = self._db.execute(
+            "SELECT channel, state, count(*) AS count, min(created_us) AS oldest_us,"
+            " max(sent_us) AS sent_us FROM outbox GROUP BY channel, state"
+        )
+        return [
+            Pile(
+                channel=row["channel"],
+                state=AlertState(row["state"]),
+                count=row["count"],
+                oldest=from_us(row["oldest_us"]),
+                last_sent=from_us_or_none(row["sent_us"]),
+            )
+            for row in rows
+        ]
 
     def rejected(self) -> int:
         """Count the lines that were not outcomes."""

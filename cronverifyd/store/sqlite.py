@@ -126,25 +126,6 @@ class Store(Reader):
 
     # ---- outcome files ----------------------------------------------------------------------
 
-    def marks(self) -> list[Mark]:
-        """Return how far each file was read."""
-        rows = self._db.execute(
-            "SELECT file_id, path, device, inode, position, probe, looked_us, over FROM file"
-        )
-        return [
-            Mark(
-                path=row["path"],
-                device=row["device"],
-                inode=row["inode"],
-                position=row["position"],
-                probe=row["probe"],
-                looked_at=from_us(row["looked_us"]),
-                over=bool(row["over"]),
-                file_id=row["file_id"],
-            )
-            for row in rows
-        ]
-
     def save_mark(self, mark: Mark) -> Mark:
         """Keep a mark; a file that is new gets its number, and takes the place of its inode."""
         if mark.file_id is not None:
