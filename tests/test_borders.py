@@ -38,7 +38,7 @@ MAY_USE = {
     "report": NOUNS | {"scope", "judge", "store.reader", "host.processes", "tell.text"},
     "web": NOUNS
     | {"__init__", "scope", "cue", "report", "store.reader", "tell.text"}
-    | {"judge.duration", "judge.wording"},
+    | {"judge.duration", "judge.size", "judge.wording"},
     "engine": NOUNS | {"scope", "judge", "intake", "store", "report.proof"},
     "state": {"errors"},
     "systemd": {"errors"},

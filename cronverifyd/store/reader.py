@@ -122,6 +122,14 @@ class Reader:
         )
         return [slot_of(row) for row in rows]
 
+    def strip(self, job: str, count: int) -> list[tuple[str, str]]:
+        """Return a job's newest slots, oldest first: in its own zone, and the verdict."""
+        rows = self._db.execute(
+            "SELECT slot, verdict FROM slot WHERE job = ? ORDER BY slot_us DESC LIMIT ?",
+            (job, count),
+        ).fetchall()
+        return [(row["slot"], row["verdict"]) for row in reversed(rows)]
+
     def last_due(self, job: str) -> JudgedSlot | None:
         """Return a job's newest slot that is not pending."""
         row = self._db.execute(

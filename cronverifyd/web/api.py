@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,6 @@ from flask import Response, render_template, request
 
 from cronverifyd.cue.delivery import MalformedError
 from cronverifyd.errors import StateError, UnknownJobError
-from cronverifyd.model import Verdict
 from cronverifyd.report import documents
 from cronverifyd.report.evidence import why
 from cronverifyd.report.outbox import alerts
@@ -84,12 +83,9 @@ class Api:
         """Say how a job stands; a verdict says nothing if nobody has checked since."""
         if not job.enabled:
             return "disabled"
-        now = self.desk.clock()
         with self.desk.look() as reader:
-            if documents.unverified(replace(self.desk.scope, jobs={job.name: job}), reader, now):
-                return "unverified"
-            due = reader.last_due(job.name)
-        return due.judgment.verdict if due else Verdict.PENDING
+            status = self.desk.status_of(job, reader, self.desk.clock())
+        return "unverified" if status["unverified"] else str(status["jobs"][0]["verdict"])
 
     def readyz(self) -> Response:
         """Say whether the whole chain is proven, and if not, why."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from cronverifyd.errors import UnknownJobError
+from cronverifyd.report import documents
 from cronverifyd.store.reader import open_reader
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class Desk:
             return self.scope.jobs[name]
         except KeyError:
             raise UnknownJobError("no job is called so") from None
+
+    def status_of(self, job: Job, reader: Reader, now: datetime) -> dict[str, Any]:
+        """Describe one job, as the status document does all of them."""
+        return documents.status(replace(self.scope, jobs={job.name: job}), reader, now)
 
     def unproven(self, reader: Reader, now: datetime) -> list[str]:
         """Say why the chain is not proven; nothing: it is."""

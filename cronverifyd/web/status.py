@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, send_from_directory
 
 from cronverifyd.errors import StateError
+from cronverifyd.web import page
 from cronverifyd.web.api import Api
 from cronverifyd.web.app import new_app, refusal
 from cronverifyd.web.desk import Desk
@@ -61,6 +62,7 @@ def create_app(
         ("/static/<name>", _static),
     ):
         app.add_url_rule(rule, view_func=view, provide_automatic_options=False)
+    page.register(app, desk)
     app.register_error_handler(StateError, _unreadable)
     app.after_request(_guard)
     return app
