@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, send_from_directory
+from flask import Flask, Response, request
+from werkzeug.exceptions import NotFound
 
 from cronverifyd.errors import StateError
 from cronverifyd.web import page
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from cronverifyd.web.desk import Reasons
 
 _STATIC = Path(__file__).parent / "static"
+_KINDS = {
+    "page.css": "text/css; charset=utf-8",
+    "live.js": "text/javascript; charset=utf-8",
+    **{f"{level}.svg": "image/svg+xml" for level in ("well", "warning", "bad")},
+}
 _RETRY_AFTER_S = "5"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
@@ -69,7 +75,14 @@ def create_app(
 
 
 def _static(name: str) -> Response:
-    return send_from_directory(_STATIC, name)
+    """Give one of our own files; one that the browser has already is not sent again."""
+    if name not in _KINDS:
+        raise NotFound
+    response = Response((_STATIC / name).read_bytes(), content_type=_KINDS[name])
+    response.headers["Cache-Control"] = "no-cache"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 def _guard(response: Response) -> Response:
