@@ -4,6 +4,8 @@ import base64
 import json
 from pathlib import Path
 
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
 PHONE, DESK = (390, 844), (1280, 900)
@@ -54,6 +56,19 @@ class Chromium:
 
     def run(self, script, *arguments: object):
         return self.driver.execute_script(script, *arguments)
+
+    def press(self, *keys: str):
+        """Press keys, one after the other, where the focus is: a character, `Tab` or `Enter`."""
+        special = {"Tab": Keys.TAB, "Enter": Keys.ENTER}
+        actions = ActionChains(self.driver)
+        for key in keys:
+            actions.send_keys(special.get(key, key))
+        actions.perform()
+
+    def html(self):
+        """Give the page's markup as it stands, with no script of ours."""
+        root = self.cdp("DOM.getDocument")["root"]
+        return self.cdp("DOM.getOuterHTML", nodeId=root["nodeId"])["outerHTML"]
 
     def cdp(self, command, **given):
         return self.driver.execute_cdp_cmd(command, given)
