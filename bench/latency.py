@@ -42,6 +42,7 @@ instance = "bench"
 
 [listen]
 trigger = "127.0.0.1:{port}"
+status = "off"
 
 [cueapi]
 shared_secret = {{ env = "BENCH_SECRET" }}

@@ -33,6 +33,7 @@ instance = "demo"
 
 [listen]
 trigger = "127.0.0.1:{port}"
+status = "off"
 
 [alerts]
 gather = "0s"

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from cronverifyd.config.readers import RefusedError, got, text
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 _MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}(@[A-Za-z0-9][A-Za-z0-9.-]{0,253})?")
 
 
@@ -33,6 +34,14 @@ def is_http_url(url: str) -> bool:
 def address(value: Any) -> tuple[str, int] | None:
     """Read `host:port`, with an IPv6 host in square brackets; None for `off`."""
     return None if text(value) == "off" else _host_and_port(value, or_off=' or "off"')
+
+
+def host_name(value: Any) -> str:
+    """Read a name as a Host header bears it: small letters, with the port where there is one."""
+    name = text(value).lower()
+    if not _NAME.fullmatch(name):
+        raise RefusedError(f"must be a host name, with its port if it is not 80 {got(value)}")
+    return name
 
 
 def server(value: Any) -> tuple[str, int]:

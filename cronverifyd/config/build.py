@@ -54,7 +54,7 @@ def build(values: _Values, site: Site) -> Config:
     Where it has a problem, the pieces are of no use.
     """
     daemon = _daemon(values["daemon"], site)
-    listen = Listen(trigger=values["listen"]["trigger"])
+    listen = _listen(values["listen"], site)
     cueapi = _cueapi(values["cueapi"], listen, site)
     channels = _channels(values["channels"], site)
     route = values["alerts"]["channels"] or tuple(channels)
@@ -80,6 +80,13 @@ def build(values: _Values, site: Site) -> Config:
     )
     _warn_of_deaf(config, site)
     return replace(config, warnings=site.sheet.warnings())
+
+
+def _listen(values: _Values, site: Site) -> Listen:
+    trigger, status = values["trigger"], values["status"]
+    if trigger is not None and trigger == status:
+        site.sheet.problem(("listen", "status"), "is the trigger's address: one of them must move")
+    return Listen(trigger=trigger, status=status, names=frozenset(values["names"]))
 
 
 def _alerts(values: _Values, site: Site) -> Alerts:

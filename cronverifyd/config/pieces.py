@@ -32,9 +32,14 @@ class Daemon:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listen:
-    """Where the trigger listens: host and port, or None for nowhere. IPv6 without brackets."""
+    """Where the listeners listen: host and port, or None for nowhere. IPv6 without brackets.
+
+    `names`: what else the status listener is called, as a Host header has it.
+    """
 
     trigger: tuple[str, int] | None
+    status: tuple[str, int] | None
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

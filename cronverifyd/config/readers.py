@@ -238,12 +238,6 @@ def command(value: Any) -> tuple[str, ...]:
     return words
 
 
-def closed(value: Any) -> None:
-    """Read the address of a listener that this version does not have."""
-    if text(value) != "off":
-        raise RefusedError(f'not yet supported, other than "off" {got(value)}')
-
-
 def secret(value: Any) -> Secret:
     """Read where a secret is found, or the secret itself; its place is not known here."""
     if isinstance(value, str):

@@ -70,7 +70,8 @@ SCHEMA = Table(
         "listen": Table(
             {
                 "trigger": Key(read=addresses.address, default=("127.0.0.1", 8400)),
-                "status": Key(read=readers.closed),
+                "status": Key(read=addresses.address, default=("127.0.0.1", 8401)),
+                "names": Key(read=readers.each(addresses.host_name), default=()),
             }
         ),
         "cueapi": Table(

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from contextlib import ExitStack
@@ -28,15 +29,21 @@ from cronverifyd.engine.engine import Hands
 from cronverifyd.errors import CronverifydError, StateError, UnavailableError
 from cronverifyd.host.machine import Machine
 from cronverifyd.host.rehearsal import rehearse
+from cronverifyd.host.volumes import Volumes
 from cronverifyd.model import Beaten, Delivered, Notice, NoticeKind, Severity, TriggeredBy
+from cronverifyd.report.proof import unproven
 from cronverifyd.systemd import Supervisor
-from cronverifyd.web import control, trigger
+from cronverifyd.web import control, status, trigger
 from cronverifyd.web.doors import Doors
+from cronverifyd.web.hosts import keep_to, names_of
 from cronverifyd.web.server import Server
 from cronverifyd.web.sockets import bind_tcp, bind_unix
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
+
+    from flask import Flask
 
     from cronverifyd.config.pieces import Config
     from cronverifyd.daemon.bell import Envelope
@@ -44,6 +51,8 @@ if TYPE_CHECKING:
     from cronverifyd.engine.engine import Engine
     from cronverifyd.intake.tail import Tail
     from cronverifyd.model import Measure, Measured, Rehearsal, Rehearsed, Report, Reported
+    from cronverifyd.scope import Scope
+    from cronverifyd.store.reader import Reader
     from cronverifyd.tell.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
@@ -93,6 +102,10 @@ def _handle_signals(bell: Bell) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: bell.put(Order.STOP))
     signal.signal(signal.SIGHUP, lambda *_: bell.put(Order.RELOAD))
+
+
+def _place(address: tuple[str, int] | None) -> str:
+    return "nowhere" if address is None else "{}:{}".format(*address)
 
 
 class Life:
@@ -197,8 +210,13 @@ class Life:
         """Say, once, that everything written before the start has been read and judged."""
         trigger_at = self.config.listen.trigger
         watched = sum(job.enabled for job in self.config.jobs.values())
-        where = "nowhere" if trigger_at is None else "{}:{}".format(*trigger_at)
-        log.info("ready jobs=%d trigger=%s state=%s", watched, where, self.config.daemon.state_dir)
+        log.info(
+            "ready jobs=%d trigger=%s status=%s state=%s",
+            watched,
+            _place(trigger_at),
+            _place(self.config.listen.status),
+            self.config.daemon.state_dir,
+        )
         self._supervisor.tell(f"READY=1\nSTATUS=watching {watched} jobs")
         return True
 
@@ -209,7 +227,21 @@ class Life:
         if self.config.listen.trigger is not None:
             app = trigger.create_app(self._bell, self._doors(), read_clock)
             doors.append(("trigger", app, bind_tcp(*self.config.listen.trigger)))
+        if self.config.listen.status is not None:
+            doors.append(("status", self._status_app(), bind_tcp(*self.config.listen.status)))
         return [Server(name, app, listener, self._die) for name, app, listener in doors]
+
+    def _status_app(self) -> Flask:
+        listen = self.config.listen
+        app = status.create_app(self.config.scope(), read_clock, self._bell.alive, self._unproven)
+        names = names_of(*(listen.status or ("", 0)), socket.gethostname())
+        keep_to(app, names | listen.names)
+        return app
+
+    def _unproven(self, scope: Scope, reader: Reader, now: datetime) -> tuple[str, ...]:
+        """Say which links are not proven, the disks included, as this thread sees them."""
+        paths = (str(scope.state_dir), *scope.outcomes)
+        return unproven(scope, reader, now, Volumes().look(paths, now))
 
     def _doors(self) -> Doors:
         cueapi = self.config.cueapi
@@ -273,8 +305,10 @@ class Life:
                 pass
         if self.config.listen.trigger is not None:
             self._doors()
-            if self.config.listen.trigger != before.listen.trigger:
-                bind_tcp(*self.config.listen.trigger).close()
+        own = {before.listen.trigger, before.listen.status}
+        for address in (self.config.listen.trigger, self.config.listen.status):
+            if address is not None and address not in own:
+                bind_tcp(*address).close()
 
     def _broken(self, error: CronverifydError) -> Notice:
         digest = hashlib.blake2b(str(error).encode(), digest_size=8).hexdigest()

@@ -52,7 +52,7 @@ class Place:
         self.database = self.state / "cronverifyd.sqlite3"
         self._head = (
             f'[daemon]\ntimezone = "UTC"\ninstance = "testhost"\n{daemon}\n'
-            f'[listen]\ntrigger = "off"\n\n{more}\n'
+            f'[listen]\ntrigger = "off"\nstatus = "off"\n\n{more}\n'
             f'[channels.ops]\nkind = "{"slack" if url else "console"}"\n'
             + (f'url = "{url}"\n\n' if url else "\n")
         )

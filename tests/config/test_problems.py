@@ -61,8 +61,12 @@ MISTAKES = [
         "2: daemon.instance: must be a text in quotes (got a date or time)",
     ),
     (
-        "[listen]\nstatus = '127.0.0.1:8401'",
-        '2: listen.status: not yet supported, other than "off" (got "127.0.0.1:8401")',
+        "[listen]\nstatus = '127.0.0.1:8400'",
+        "2: listen.status: is the trigger's address: one of them must move",
+    ),
+    (
+        "[listen]\nnames = ['http://web1']",
+        '2: listen.names[0]: must be a host name, with its port if it is not 80 (got "http://web1")',
     ),
     (
         "[cueapi]\ntransport = 'worker'",

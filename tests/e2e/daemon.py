@@ -52,11 +52,12 @@ def run_cronverifyd(*arguments, before=(), env=None, **given):
 class Daemon:
     """One daemon on one folder: `config.toml`, and `state/` beside it.
 
-    `jobs`: the text below the tables that every test needs. `slack`: whom it tells; None: the
-    console.
+    `status`: where the status listener listens. `jobs`: the text below the tables that every test
+    needs. `slack`: whom it tells; None: the console.
     """
 
-    def __init__(self, folder, jobs, slack=None, *, port=None, cueapi=None, **env):
+    def __init__(self, folder, jobs, slack=None, *, port=None, status="off", cueapi=None, **env):
+        self._status = status
         self.folder = folder
         self.state = folder / "state"
         self.outcomes = self.state / "outcomes.jsonl"
@@ -86,7 +87,8 @@ class Daemon:
         return (
             '[daemon]\ntimezone = "UTC"\ninstance = "testhost"\n\n'
             f'[alerts]\ngather = "{gather}"\n\n'
-            f'[listen]\ntrigger = "127.0.0.1:{self.port}"\n\n{self._cueapi}\n'
+            f'[listen]\ntrigger = "127.0.0.1:{self.port}"\nstatus = "{self._status}"\n\n'
+            f"{self._cueapi}\n"
             f'[channels.ops]\nkind = "{"slack" if self._slack else "console"}"\n{url}\n'
         )
 

@@ -31,7 +31,9 @@ class Imported(Daemon):
         done = run_cronverifyd("config", "import", TUTORIAL, "-o", self.config, env=self._env)
         assert done.returncode == 0, done.stderr
         text = self.config.read_text()
-        self.config.write_text(f'{text}\n[listen]\ntrigger = "127.0.0.1:{self.port}"\n')
+        self.config.write_text(
+            f'{text}\n[listen]\ntrigger = "127.0.0.1:{self.port}"\nstatus = "off"\n'
+        )
 
 
 @pytest.fixture
