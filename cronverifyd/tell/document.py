@@ -75,6 +75,8 @@ def _alert(alert: Alert, story: Story) -> dict[str, Any]:
         "job": one_line(alert.job, _LINE),
         "verdict": alert.verdict,
         "reason": _text(alert.reason),
+        "cause": _text(alert.cause),
+        "host_says": [one_line(said, _LINE) for said in alert.host_says],
         "slot": alert.slot.isoformat(),
         "deadline": alert.deadline.isoformat(),
         "schedule": one_line(alert.schedule, _LINE),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cronverifyd.model import AlertKind, NoticeKind
 from cronverifyd.tell.document import document, encoded
 from tests.tell.builders import alert, digest, failed, hostile, notice, recovered
 
@@ -40,6 +41,8 @@ def test_a_failed_run_is_told_whole():
         "verdict": "failed",
         "reason": 'ended with status "failed" (exit code 1) at 03:00:04 after 4 s,'
         ' expected "success"',
+        "cause": None,
+        "host_says": [],
         "slot": "2026-11-24T03:00:00+01:00",
         "deadline": "2026-11-24T03:50:00+01:00",
         "schedule": "0 3 * * *",
@@ -73,6 +76,19 @@ def test_a_failed_run_is_told_whole():
 def test_a_slot_that_nothing_ran_for_has_no_run():
     told = document(alert())
     assert (told["verdict"], told["run"]) == ("missed", None)
+
+
+def test_what_the_host_says_is_told():
+    said = ("/var is full:\n\x1b[31m0 bytes are free", "load 0.3 on 2 CPUs")
+    told = document(alert(cause="the disk of /var was full\u202e", host_says=said))
+    assert told["cause"] == "the disk of /var was full"
+    assert told["host_says"] == ["/var is full: 0 bytes are free", "load 0.3 on 2 CPUs"]
+
+
+def test_every_kind_is_named_on_the_page():
+    page = PAGE.read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| `kind` \| of an alert.*$", page, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", row)[1:] == [*AlertKind, *NoticeKind, "digest"]
 
 
 def test_a_recovery_is_good_and_says_when_it_closed():
