@@ -11,11 +11,11 @@ import re
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from cronverifyd.model import Digest
+from cronverifyd.model import Alert, Digest
 from cronverifyd.tell.text import plain
 
 if TYPE_CHECKING:
-    from cronverifyd.model import Alert, Delivery, Message, Notice, Sender
+    from cronverifyd.model import Delivery, Message, Notice, Sender
 
 REDACTED = "[redacted]"
 
@@ -115,6 +115,8 @@ def _cleaned(message: Alert | Notice) -> Alert | Notice:
         for name, text in given.items()
         if type(text) is str and name not in _OURS  # a StrEnum is a word of ours
     }
+    if isinstance(message, Alert):
+        changed["host_says"] = tuple(map(redacted, message.host_says))
     return replace(message, **changed)
 
 

@@ -78,6 +78,12 @@ def test_every_text_of_a_notice_is_cleaned(field):
     assert getattr(cleaned(notice(**{field: f"x {TOKEN} y"})), field) == f"x {R} y"
 
 
+def test_what_the_host_says_is_cleaned():
+    said = ("/srv/x is full: https://app:hunter2@db/x", "load 0.3 on 2 CPUs")
+    told = cleaned(failed(host_says=said))
+    assert told.host_says == ("/srv/x is full: https://[redacted]@db/x", "load 0.3 on 2 CPUs")
+
+
 def test_the_texts_are_more_than_a_few():
     assert {"reason", "error", "output_tail", "command", "status"} < {*texts_of(Alert)}
     assert {"title", "text", "remedy"} < {*texts_of(Notice)}
