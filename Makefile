@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cron test-oracle test-year lint format types check coverage bench wheel smoke clean
+.PHONY: help demo test test-browser test-cron test-oracle test-year lint format types check coverage bench wheel smoke clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,8 +23,11 @@ demo: $(READY) ## the whole chain for real, in a temporary folder, under a minut
 	@$(BIN)/cronverifyd demo
 
 test: $(READY) ## all tests but those that take minutes of their own
-	@$(BIN)/python -m pytest -m 'not cron and not oracle and not year'
-	@echo "some tests take minutes of their own: make test-cron test-oracle test-year"
+	@$(BIN)/python -m pytest -m 'not browser and not cron and not oracle and not year'
+	@echo "others take minutes, or a browser: make test-browser test-cron test-oracle test-year"
+
+test-browser: $(READY) ## the pages in a headless Chromium (packages chromium, chromium-driver)
+	@$(BIN)/python -m pytest -m browser
 
 test-cron: $(READY) ## jobs under the real Debian cron (package cron, as root; four minutes)
 	@$(BIN)/python -m pytest -m cron -s
@@ -50,7 +53,7 @@ check: lint types test ## all three
 
 coverage: $(READY) ## tests with branch coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -m 'not cron and not oracle and not year' -q
+	@$(BIN)/coverage run -m pytest -m 'not browser and not cron and not oracle and not year' -q
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 

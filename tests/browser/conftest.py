@@ -1,5 +1,6 @@
 """A real headless Chromium, and pages served by the real server."""
 
+import os
 import shutil
 
 import pytest
@@ -15,12 +16,23 @@ from tests.web.loop import serving
 PROGRAMS = ("chromium", "chromedriver")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_proxy_of_this_machine():
+    """Let nothing stand between the tests, the driver and the pages on the loopback."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+            patch.delenv(name, raising=False)
+            patch.delenv(name.upper(), raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def driver():
     """Start the browser, once. It may talk to nobody but the loopback."""
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
-        pytest.skip(f"not installed: {', '.join(missing)} (packages chromium, chromium-driver)")
+        sentence = f"not installed: {', '.join(missing)} (packages chromium, chromium-driver)"
+        (pytest.fail if "CRONVERIFYD_REQUIRE_BROWSER" in os.environ else pytest.skip)(sentence)
     options = Options()
     options.binary_location = shutil.which("chromium")
     for argument in (

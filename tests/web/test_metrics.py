@@ -1,7 +1,9 @@
 """Metrics: what Prometheus reads of a state that was verified for real."""
 
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
@@ -12,6 +14,7 @@ from tests.builders import at, finished, started
 from tests.cli.place import BACKUP
 from tests.web.board import YESTERDAY, Board, failing, good
 
+RULES = Path(__file__).parents[2] / "packaging" / "prometheus-rules.yml"
 RETRY = Delivery(result=DeliveryResult.RETRY, error="answered 503")
 OTHER = '[jobs.other]\nschedule = "0 4 * * *"\n'
 SECOND = '[channels.mail]\nkind = "console"\n'
@@ -183,16 +186,54 @@ def test_the_format_is_the_one_that_is_asked_for(board, accept, kind):
     }
 
 
-def test_promtool_has_nothing_to_say(tmp_path):
+def promtool(*arguments: str, **given):
+    """Run Prometheus's own checker; give its exit code and what it said on stderr."""
     if shutil.which("promtool") is None:
         pytest.skip("promtool is not installed (Debian package prometheus)")
+    done = subprocess.run(
+        ["promtool", *arguments], capture_output=True, timeout=60, check=False, **given
+    )
+    return done.returncode, done.stderr.decode()
+
+
+def test_promtool_has_nothing_to_say(tmp_path):
     board = Board(tmp_path, BACKUP + OTHER)
     failing(board)
-    done = subprocess.run(
-        ["promtool", "check", "metrics"],
-        input=board.get("/metrics").data,
-        capture_output=True,
-        timeout=30,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert promtool("check", "metrics", input=board.get("/metrics").data) == (0, "")
+
+
+# ---- the alert rules ----------------------------------------------------------------------------
+
+
+def test_the_rules_are_rules():
+    assert promtool("check", "rules", str(RULES)) == (0, "")
+
+
+def test_the_rules_speak_when_they_should_and_only_then():
+    code, said = promtool("test", "rules", "prometheus-rules-test.yml", cwd=Path(__file__).parent)
+    assert (code, said) == (0, "")
+
+
+def test_the_rules_ask_for_what_is_told(board):
+    good(board)
+    told = {family.name for family in parse_plain(board.get("/metrics").text)}
+    told |= {f"{name}_total" for name in told}
+    expressions = re.findall(r"expr: (.*)", RULES.read_text())
+    asked = {name for text in expressions for name in re.findall(r"cronverifyd_\w+", text)}
+    assert len(asked) == 11
+    assert asked <= told
+
+
+def test_the_documented_metrics_are_those_that_are_told(board):
+    good(board)
+    text = (RULES.parents[1] / "docs" / "STATUS.md").read_text()
+    rows = re.findall(r"^\| `(cronverifyd_\w+)` \|([^|]*)\|", text, re.MULTILINE)
+    documented = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
+    told = {
+        sample.name: set(sample.labels)
+        for family in parse_plain(board.get("/metrics").text)
+        for sample in family.samples
+    }
+    # Here nobody was told anything.
+    del documented["cronverifyd_channel_last_delivery_timestamp_seconds"]
+    assert told == documented

@@ -22,7 +22,7 @@ OTHERS = (
     '[jobs.off]\nschedule = "0 4 * * *"\nenabled = false\n'
 )
 PATHS = ["/api/v1/status", "/api/v1/jobs/db-backup", "/api/v1/next", "/api/v1/alerts"]
-PATHS += ["/metrics", "/readyz", "/badge/db-backup.svg"]
+PATHS += ["/metrics", "/readyz", "/badge/db-backup.svg", "/", "/jobs/db-backup"]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
