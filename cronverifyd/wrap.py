@@ -76,6 +76,20 @@ REDACTED = "[redacted]"
 UNSEARCHED = "[redacted: there was no means to look for secrets]"
 SECRET_NAMES = (b"PASS", b"TOKEN", b"SECRET", b"KEY", b"CRED")
 SECRET_CHARS = 6  # a shorter value of such a variable is no secret
+SPELLED_CHARS = 4096  # a longer one is looked for as it is, and in no quotes
+
+# What else a character becomes in quotes: in shells, JSON, URLs, HTML.
+SPELLINGS = {
+    " ": (r"\+",),
+    "\n": (r"\r\n", r"\\{1,8}n"),
+    "\r": (r"\\{1,8}r",),
+    "\t": (r"\\{1,8}t",),
+    '"': ("&quot;",),
+    "&": ("&amp;",),
+    "<": ("&lt;",),
+    ">": ("&gt;",),
+    "'": ("&apos;", r"'\\{1,8}''", "'\"'\"'"),
+}
 
 # How secrets look: of which words one must be in a text, for it to be worth to import `re`, which
 # costs 6 ms (words in small letters are looked for in any case), and a pattern whose group 1 stays.
@@ -622,12 +636,12 @@ def without_secrets(text: str) -> str:
     """
     if not text:
         return text
-    for secret in secrets():
-        text = text.replace(secret, REDACTED)
-    patterns = patterns_for(text)
-    if not patterns and "PRIVATE KEY" not in text:
-        return text
     try:
+        for value in secrets():
+            text = without_value(text, value)
+        patterns = patterns_for(text)
+        if not patterns and "PRIVATE KEY" not in text:
+            return text
         import re
 
         text = without_keys(text)
@@ -652,28 +666,50 @@ def patterns_for(text: str) -> list[str]:
 
 
 def secrets() -> list[str]:
-    """Return the values of the environment that are secret by their names, the longest first.
-
-    As they are, and as they look in a shell's quotes, in JSON, and in a URL.
-    """
+    """Return the values of the environment that are secret by their names, the longest first."""
     found: set[str] = set()
     for name, raw in posix.environ.items():
-        if len(raw) < SECRET_CHARS or not any(map(name.upper().__contains__, SECRET_NAMES)):
-            continue
-        value = raw.decode("utf-8", "replace").strip()
-        if len(value) < SECRET_CHARS:
-            continue
-        found.add(value)
-        if not value.isalnum():
-            found |= {quoted(value).strip("'"), to_json(value)[1:-1]}
-            found |= {in_url(value, ""), in_url(value, "/"), in_url(value, " ").replace(" ", "+")}
-    return sorted(found, key=len, reverse=True)
+        if len(raw) >= SECRET_CHARS and any(map(name.upper().__contains__, SECRET_NAMES)):
+            found.add(raw.decode("utf-8", "replace").strip())
+    return sorted((value for value in found if len(value) >= SECRET_CHARS), key=len, reverse=True)
 
 
-def in_url(text: str, safe: str) -> str:
-    """Return `text` as it stands in a URL, where `safe` stays as it is, too."""
-    safe += "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
-    return "".join(c if c in safe else "".join(f"%{b:02X}" for b in c.encode()) for c in text)
+def without_value(text: str, value: str) -> str:
+    """Take out a secret value, also as shells, JSON, URLs and HTML spell it.
+
+    All of them leave letters and digits as they are, so its longest word tells whether to look.
+    """
+    words = "".join(c if c.isascii() and c.isalnum() else " " for c in value).split()
+    word = max(words, key=len, default="")
+    if word not in text:
+        return text
+    if word == value or len(value) > SPELLED_CHARS:
+        return text.replace(value, REDACTED)
+    import re
+
+    return re.sub("".join(map(spelling, " " + value, value)), REDACTED, text)
+
+
+def spelling(before: str, char: str) -> str:
+    """Return a pattern for a character of a secret value, however it is quoted.
+
+    A backslash stands for all that follow on it: quoted, there are any number of them.
+    """
+    import re
+
+    if char.isascii() and char.isalnum():
+        return char
+    if before == char == "\\":
+        return ""
+    units = char.encode("utf-16-be", "replace").hex()
+    ways = [
+        ("" if before == "\\" else r"\\{0,8}") + re.escape(char),
+        "".join(f"%{byte:02x}" for byte in char.encode("utf-8", "replace")),
+        "".join(rf"\\{{1,8}}u{units[at : at + 4]}" for at in range(0, len(units), 4)),
+        f"&#(?:0*{ord(char)}|x0*{ord(char):x});",
+        *SPELLINGS.get(char, ()),
+    ]
+    return f"(?i:{'|'.join(ways)})"
 
 
 def without_keys(text: str) -> str:

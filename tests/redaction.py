@@ -4,8 +4,10 @@ Both the wrapper and the channels are held to it.
 """
 
 import base64
+import html
 import json
 import random
+import shlex
 import string
 import uuid
 from dataclasses import dataclass, field
@@ -130,22 +132,29 @@ def env_value(rng, number):
         [
             word(rng, rng.randint(6, 40)),
             " ".join(word(rng, 5) for _ in range(3)),
-            word(rng, 8) + rng.choice("'\"\\&/+%$@") + word(rng, 6),
+            word(rng, 8) + rng.choice("'\"\\&/+%$@\u00fc\n") + word(rng, 6),
         ]
     )
     shell = "'" + value.replace("'", "'\\''") + "'"
+    in_url = quote(value, safe="")
     text = rng.choice(
         [
             f"connecting as app with {value}",
             f'login: password "{value}" was not accepted',
             f"+ mysql --password={shell} -e 'SELECT 1'",
-            f"GET /v1/items?api_key={quote(value, safe='')}&page=2 -> 401",
+            f"+ mysql {shlex.quote('--password=' + value)} -e 'SELECT 1'",
+            f"GET /v1/items?api_key={in_url}&page=2 -> 401",
+            f"GET /v1/items?api_key={in_url.replace('%2F', '%2f')}&page=2 -> 401",
             json.dumps({"user": "app", "password": value}),
+            json.dumps({"user": "app", "password": value}).replace("/", "\\/"),
+            json.dumps({"body": json.dumps({"password": value})}),
+            repr({"user": "app", "password": value}),
+            f"<p>{html.escape(value)} was not accepted</p>",
             f"{word(rng, 3)}{value}{word(rng, 3)}",
         ]
     )
-    forms = [value, quote(value, safe=""), json.dumps(value)[1:-1]]
-    return Seeded("environment", text, forms, {name: value})
+    parts = "".join(c if c.isascii() and c.isalnum() else " " for c in value).split()
+    return Seeded("environment", text, [part for part in parts if len(part) > 4], {name: value})
 
 
 def url(rng, _):
@@ -284,6 +293,8 @@ INNOCENT = [
     lambda rng: (
         f"git@github.com:org/repo.git -> {rng.randbytes(4).hex()}..{rng.randbytes(4).hex()}"
     ),
+    lambda rng: f"PASS: {rng.randint(1, 99)} tests; token count={rng.randint(1, 9)}",
+    lambda rng: f"{word(rng, 9)}/key/{word(rng, 9)}.key: monkey=1 keys={rng.randint(1, 99)} TOKEN",
     lambda rng: f"PASSED=12 FAILED=0 TOKENS={rng.randint(10**6, 10**9)} ratio=0.5",
     lambda _: "=============== 12 passed, KEY LOCK held, PRIMARY KEY (id) ===============",
     lambda rng: f"account {rng.randint(10**15, 10**17)} balance {rng.randint(1, 10**9)}",

@@ -3,6 +3,7 @@
 import json
 import random
 import sys
+import time
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.tell.builders import failed
 from .conftest import ENVIRONMENT, bare
 
 TOKEN = "ghp_" + "aB3" * 12
+DOUBLY = """'"'"'"""
 RUNS = 100
 TAIL = wrap.TAIL_BYTES
 
@@ -58,6 +60,56 @@ def test_300_secrets_in_10_000_lines(wrapper):
     assert hit == []
 
 
+def test_300_secrets_in_one_text_of_10_000_lines(monkeypatch):
+    secrets = secrets_of("in one text")
+    innocent = innocent_lines("around all of them", 10_000 - len(secrets))
+    log = [*secrets, *innocent]
+    random.Random("shuffle all").shuffle(log)
+    monkeypatch.setattr(wrap.posix, "environ", environment_of(secrets))
+    text = wrap.without_secrets(
+        "\n".join(unit if isinstance(unit, str) else unit.text for unit in log)
+    )
+    assert [s for s in secrets if any(needle in text for needle in s.needles)] == []
+    assert [line for line in innocent if line not in text] == []
+
+
+def environment_of(secrets):
+    """Return the variables that hold the secrets, as posix.environ has them."""
+    return {k.encode(): v.encode() for secret in secrets for k, v in secret.env.items()}
+
+
+CUT = secrets_of("where a text is cut")
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.98])
+def test_300_secrets_at_which_a_tail_begins(monkeypatch, share):
+    """Each stands where the tail begins, which then goes on behind so much of it."""
+    monkeypatch.setattr(wrap.posix, "environ", environment_of(CUT))
+    around = "\n".join(innocent_lines("around a cut", 600)).encode()
+    left = []
+    for secret in CUT:
+        text = secret.text.encode()
+        behind = TAIL - len(text) + int(len(text) * share)
+        data = around[:9000] + b"\n" + text + b"\n" + around[: behind - 1]
+        tail = wrap.printed(data[-wrap.SEARCHED_BYTES :], len(data), 0)["output_tail"]
+        left += [(secret, tail[:200]) for needle in secret.needles if needle[-8:] in tail]
+    assert left == []
+
+
+@pytest.mark.parametrize("where", ["block", "tail"])
+@pytest.mark.parametrize("number", range(0, 300, 10))
+def test_a_job_prints_a_secret_at_a_border(wrapper, where, number):
+    """A border of two blocks, in which the wrapper reads, or the begin of the tail."""
+    secret = CUT[number]
+    around = "\n".join(innocent_lines("around a border", 2000))
+    before, behind = {"block": (65_536, 2000), "tail": (70_000, TAIL)}[where]
+    half = len(secret.text) // 2
+    text = around[: before - half - 1] + "\n" + secret.text + "\n" + around[: behind - half]
+    tail = printed(wrapper, text, env=ENVIRONMENT | secret.env)["output_tail"]
+    assert [needle for needle in secret.needles if needle[-8:] in tail] == []
+    assert tail.endswith(around[: behind - half][-1000:])
+
+
 # ---- the environment
 
 
@@ -71,6 +123,22 @@ def test_300_secrets_in_10_000_lines(wrapper):
         pytest.param("USER_NAME", "hunter2", "hunter2", None, id="another variable"),
         pytest.param("CRED", "it's 5", r"+ x 'it'\''s 5'", f"+ x '{R}'", id="in a shell's quotes"),
         pytest.param("CRED", 'a"b\\cd', r'{"x": "a\"b\\cd"}', f'{{"x": "{R}"}}', id="in JSON"),
+        pytest.param("CRED", "it's 5", f"'it{DOUBLY}s 5'", f"'{R}'", id="in Python's quotes"),
+        pytest.param("CRED", "it's $5", r"x it\'s\ \$5 y", f"x {R} y", id="in bash's quotes"),
+        pytest.param("CRED", "a/b+c=", r'{"x": "a\/b+c="}', f'{{"x": "{R}"}}', id="in PHP's JSON"),
+        pytest.param("CRED", "m\u00fcller", r'"m\u00fcller"', f'"{R}"', id="in ASCII JSON"),
+        pytest.param(
+            "CRED", "k\U0001f511keys", r'"k\ud83d\udd11keys"', f'"{R}"', id="beyond 16 bits"
+        ),
+        pytest.param(
+            "CRED", 'a"b\\cd', r'"{\"x\":\"a\\\"b\\\\cd\"}"', rf'"{{\"x\":\"{R}\"}}"', id="twice"
+        ),
+        pytest.param("CRED", "a<b>'c", "a&lt;b&gt;&#x27;c &#39;", f"{R} &#39;", id="in HTML"),
+        pytest.param("CRED", "50%25&amp;", "x50%25&amp;x", f"x{R}x", id="looks quoted itself"),
+        pytest.param("CRED", "50%25&amp;", "x50%2525%26amp%3Bx", f"x{R}x", id="and then is quoted"),
+        pytest.param("CRED", "a b/c&d", "?x=a%20b%2fc%26d&y", f"?x={R}&y", id="in small hex"),
+        pytest.param("CRED", "!?*+#;", "x !?*+#; y", f"x {R} y", id="no letter"),
+        pytest.param("CRED", "a-b" * 2000, f"x {'a-b' * 2000} y", f"x {R} y", id="long"),
         pytest.param("CRED", "a b/c&d", "?x=a%20b%2Fc%26d&y", f"?x={R}&y", id="in a URL"),
         pytest.param("CRED", "a b/c&d", "?x=a+b%2Fc%26d&y", f"?x={R}&y", id="in a form"),
         pytest.param("CRED", "g\u00fcnther", "g\u00fcnther", R, id="an umlaut"),
@@ -181,6 +249,27 @@ def test_a_command_that_is_not_found_is_told_without_its_secret(wrapper):
 
 
 # ---- what it costs
+
+ODD = [
+    "'%&\\" * 10,
+    "'" * 20,
+    "%25" * 12,
+    "\\'" * 10,
+    "&amp;" * 8,
+    " " * 20,
+    "\r\n" * 12,
+    "!" * 4096,
+]
+
+
+@pytest.mark.parametrize("value", ODD)
+@pytest.mark.parametrize("piece", ["'", "'\\''", DOUBLY, "%25", "&amp;", "\\\\'", " +", "\n", "!!"])
+def test_a_value_that_is_hard_to_find_costs_no_more_than_a_moment(monkeypatch, value, piece):
+    monkeypatch.setattr(wrap.posix, "environ", {b"A_KEY": f"a{value}b".encode()})
+    text = f"ab{value}" + piece * (wrap.SEARCHED_BYTES // len(piece))
+    began = time.process_time()
+    wrap.without_secrets(text)
+    assert time.process_time() - began < 2
 
 
 def test_a_text_that_only_resembles_costs_no_import(program, tmp_path):
