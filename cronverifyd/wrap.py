@@ -134,8 +134,8 @@ SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
         r"()(?:gh[pousr]|github_pat)_[A-Za-z0-9_]{22,}(?:\.[A-Za-z0-9_-]+)*",
     ),
     (
-        ("glpat-", "gldt-", "glrt-", "glptt-", "glcbt-"),
-        r"()gl(?:pat|dt|rt|ptt|cbt)-[A-Za-z0-9_-]{20,}(?:\.[A-Za-z0-9]+)*",
+        ("glpat-", "gldt-", "glrt", "glptt-", "glcbt-", "glft-", "glimt-", "glsoat-", "glagent-"),
+        r"()gl(?:pat|dt|rtr?|ptt|cbt|ft|imt|soat|agent)-[A-Za-z0-9_-]{20,}(?:\.[A-Za-z0-9]+)*",
     ),
     (("xox", "xapp-"), r"()(?:xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9-]{10,}"),
     (
@@ -143,8 +143,8 @@ SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
         r"(hooks\.slack(?:-gov)?\.com\\?/[a-z]+\\?/)(?:\\?/|[A-Za-z0-9_%+-])+",
     ),
     (
-        ("sk_live_", "rk_live_", "sk_test_", "rk_test_"),
-        r"()(?:(?<![A-Za-z0-9])|(?<=[\[0-9;]m))[rs]k_(?:live|test)_[A-Za-z0-9]{16,}",
+        ("sk_live_", "rk_live_", "sk_test_", "rk_test_", "whsec_"),
+        r"()(?:(?<![A-Za-z0-9])|(?<=[\[0-9;]m))(?:[rs]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,}",
     ),
     (  # a JWT; what is in its second part begins with `{"` as well, unless it is encrypted
         ("eyJ",),

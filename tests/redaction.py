@@ -15,6 +15,9 @@ from urllib.parse import quote
 
 import pytest
 
+from cronverifyd.model import Mail
+from cronverifyd.tell import console, document, mail, slack
+
 R = "[redacted]"
 AWS_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 BODY = "MIIEpAIBAAKCAQEA7bq4Hk0yJr3Zp5mXc0Wv9uQ2sT8fLdGx1oYiNaEeRtUwPlKj"
@@ -92,6 +95,8 @@ CASES = [
     pytest.param("ghp_" + "aB3" * 12 + " x", f"{R} x", id="GitHub"),
     pytest.param("github_pat_" + "11AB_cd" * 11, R, id="GitHub, fine-grained"),
     pytest.param("glpat-" + "aB-3_" * 4, R, id="GitLab"),
+    pytest.param("glrtr-" + "aB-3_" * 4, R, id="GitLab, of a runner"),
+    pytest.param("glsoat-" + "aB-3_" * 4, R, id="GitLab, SCIM"),
     pytest.param("xoxb-123456789012-abcDEF", R, id="Slack"),
     pytest.param(
         "https://hooks.slack.com/services/T0/B0/xY1 x",
@@ -100,6 +105,7 @@ CASES = [
     ),
     pytest.param("sk_live_" + "aB3" * 8 + ", x", f"{R}, x", id="Stripe"),
     pytest.param("rk_live_" + "aB3" * 8, R, id="Stripe, restricted"),
+    pytest.param("whsec_" + "aB3" * 11, R, id="Stripe, of a webhook"),
     pytest.param("task_live_migrations2026november is a name", None, id="not Stripe"),
     pytest.param("t=eyJhbGciOiJI.eyJzdWIiOiIx.aB-_ x", f"t={R} x", id="JWT"),
     pytest.param("com.acme.KeyJournalWriter.writeEntries.run", None, id="not a JWT"),
@@ -264,6 +270,17 @@ def jwt(rng):
 
 
 KINDS = [(env_value, 50), (url, 45), (authorization, 55), (private_key, 30), (aws, 35), (token, 85)]
+
+
+def payloads(message):
+    """Return all that any channel would tell: Apprise lays out what the console does."""
+    letter = mail.render(message, Mail(to=("ops@example.com",), sender="cron@example.com"))
+    parts = [console.render(message), letter["Subject"], letter.get_content()]
+    forms = (
+        json.dumps(slack.render(message), ensure_ascii=False),
+        document.encoded(message).decode(),
+    )
+    return "\n".join([*parts, *forms])
 
 
 def secrets_of(seed):

@@ -50,12 +50,12 @@ SHAPES = (
     r"()(?:AKIA|ASIA)[A-Z0-9]{16,}",
     # GitHub, GitLab.
     r"()(?:gh[pousr]|github_pat)_[A-Za-z0-9_]{22,}(?:\.[A-Za-z0-9_-]+)*",
-    r"()gl(?:pat|dt|rt|ptt|cbt)-[A-Za-z0-9_-]{20,}(?:\.[A-Za-z0-9]+)*",
+    r"()gl(?:pat|dt|rtr?|ptt|cbt|ft|imt|soat|agent)-[A-Za-z0-9_-]{20,}(?:\.[A-Za-z0-9]+)*",
     # Slack: tokens, the address of an incoming webhook.
     r"()(?:xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9-]{10,}",
     r"(hooks\.slack(?:-gov)?\.com\\?/[a-z]+\\?/)(?:\\?/|[A-Za-z0-9_%+-])+",
     # Stripe; the start of a word, or after a colour.
-    r"()(?:(?<![A-Za-z0-9])|(?<=[\[0-9;]m))[rs]k_(?:live|test)_[A-Za-z0-9]{16,}",
+    r"()(?:(?<![A-Za-z0-9])|(?<=[\[0-9;]m))(?:[rs]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,}",
     # A JWT; what is in its second part begins with `{"` as well, unless it is encrypted.
     (
         r"()(?:(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,8192}"

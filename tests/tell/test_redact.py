@@ -13,7 +13,7 @@ from cronverifyd.model import Alert, Delivery, DeliveryResult, Notice
 from cronverifyd.tell import console, redact, slack
 from cronverifyd.tell.redact import Redacting, cleaned, redacted
 from cronverifyd.tell.text import plain
-from tests.redaction import BODY, CASES, KEY, R, innocent_lines, secrets_of
+from tests.redaction import BODY, CASES, KEY, R, innocent_lines, payloads, secrets_of
 from tests.tell.builders import digest, failed, notice
 
 TOKEN = "ghp_" + "aB3" * 12
@@ -109,12 +109,20 @@ def test_a_key_that_the_message_cuts_is_taken_out_before(lines):
         assert "q9Zk=" not in told
 
 
-def test_seeded_secrets_are_in_no_payload():
+@pytest.mark.parametrize("end", ["", "\n" + "later\n" * 40], ids=["at the end", "above the end"])
+def test_seeded_secrets_are_in_no_payload(end):
+    names = ["reason", "error", "output_tail", "status", "command"]
     for secret in BY_LOOKS:
-        texts = dict.fromkeys(["reason", "error", "output_tail", "status"], secret.text)
-        for message in map(cleaned, (failed(**texts), notice(title="x", text=secret.text))):
-            told = json.dumps(slack.render(message)) + console.render(message)
+        text = secret.text + end
+        for message in (failed(**dict.fromkeys(names, text)), notice(title="x", text=text)):
+            told = payloads(cleaned(message)) + payloads(cleaned(digest(message)))
             assert not [needle for needle in secret.needles if needle in told]
+
+
+def test_without_looking_the_seeded_secrets_would_be_told():
+    told = [payloads(failed(output_tail=secret.text)) for secret in BY_LOOKS]
+    shown = [any(n in text for n in s.needles) for s, text in zip(BY_LOOKS, told, strict=True)]
+    assert sum(shown) > 240
 
 
 class Receiver:

@@ -1,6 +1,5 @@
 """Secrets are taken out before the disk, and nothing else is."""
 
-import json
 import random
 import sys
 import time
@@ -8,9 +7,8 @@ import time
 import pytest
 
 from cronverifyd import wrap
-from cronverifyd.tell import console, slack
 from cronverifyd.tell.redact import cleaned
-from tests.redaction import BODY, CASES, KEY, R, innocent_lines, secrets_of
+from tests.redaction import BODY, CASES, KEY, R, innocent_lines, payloads, secrets_of
 from tests.tell.builders import failed
 
 from .conftest import ENVIRONMENT, bare
@@ -51,7 +49,7 @@ def test_300_secrets_in_10_000_lines(wrapper):
         assert finish["output_cut"] is False
         tail, disk = finish["output_tail"], wrapper.outcomes.read_text()
         message = cleaned(failed(output_tail=tail, error=tail, reason=tail))
-        told = json.dumps(slack.render(message)) + console.render(message)
+        told = payloads(message)
         here = [unit for unit in part if not isinstance(unit, str)]
         left += [s for s in here if any(n in tail or n in disk or n in told for n in s.needles)]
         hit += [unit for unit in part if isinstance(unit, str) and unit not in tail]
