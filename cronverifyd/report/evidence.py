@@ -57,6 +57,7 @@ def why(job: Job, reader: Reader, now: datetime) -> dict[str, Any]:
         *_findings(job, reader, now, zone),
         *_row(job, judged, reader),
         *_incident(incident, now, zone),
+        *_mutes(job, reader, zone),
         *(_delivery(row, zone) for row in deliveries),
         *_around(job, reader, now, zone),
     ]
@@ -233,11 +234,26 @@ def _incident(incident: Incident | None, now: datetime, zone: tzinfo) -> Iterato
     since = f"{incident.id}, opened {_when(incident.opened_at, zone)}, {bad}"
     if incident.closed_at is None:
         open_for = format_duration((now - incident.opened_at).total_seconds())
-        yield _piece("incident", f"{since}, open for {open_for}")
+        acked = f", acknowledged {_when(incident.acked_at, zone)}" if incident.acked_at else ""
+        yield _piece("incident", f"{since}, open for {open_for}{acked}")
     else:
         yield _piece(
             "incident", f"{since}, {incident.close_reason} {_when(incident.closed_at, zone)}"
         )
+    if incident.because:
+        yield _piece("cause", incident.because)
+
+
+def _mutes(job: Job, reader: Reader, zone: tzinfo) -> Iterator[dict[str, Any]]:
+    """Say until when nobody is told of the job, and how much that has swallowed."""
+    mutes = reader.mutes()
+    for mute in (mutes[key] for key in (job.name, None) if key in mutes):
+        whom = "everything is" if mute.job is None else "it is"
+        by = f" by {one_line(mute.who, 80)}" if mute.who else ""
+        why_so = f" ({one_line(mute.reason, 200)})" if mute.reason else ""
+        swallowed = plural(mute.swallowed, "message")
+        until = _when(mute.until, zone)
+        yield _piece("muted", f"{whom} muted until {until}{by}{why_so}; {swallowed} swallowed")
 
 
 def _delivery(row: DeliveryRow, zone: tzinfo) -> dict[str, Any]:

@@ -87,6 +87,11 @@ def test_a_mute_is_shown_until_it_is_over_and_says_what_it_swallowed(place, cli)
     shown = cli("status", *where, now="03:12").out
     assert "db-backup: muted until 04:00" in shown
     assert "(new disk); 1 message swallowed" in shown
+    told = {
+        e["kind"]: e["text"] for e in cli("why", "db-backup", "--json", *where).json["evidence"]
+    }
+    assert told["muted"].startswith("it is muted until Wed 2024-05-15 04:00:00 +0000")
+    assert told["muted"].endswith("(new disk); 1 message swallowed")
     (row,) = cli("alerts", "--json", *where).json["alerts"]
     assert (row["state"], row["next_try"]) == ("muted", None)
     done = cli("unmute", "db-backup", *where, now="03:20")
