@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cronverifyd.cli.caller import Caller
 from cronverifyd.cli.lookalike import SlackLookAlike
 from cronverifyd.errors import UnavailableError
 
@@ -33,7 +35,11 @@ instance = "demo"
 
 [listen]
 trigger = "127.0.0.1:{port}"
-status = "off"
+status = "127.0.0.1:{page}"
+
+[cueapi]
+transport = "webhook"
+signing_secrets = [{{ env = "DEMO_SIGNING_SECRET" }}]
 
 [alerts]
 gather = "0s"
@@ -71,8 +77,16 @@ grace = "1s"
 path = "report-*.csv"
 """
 
+_WINDOWS_S = {
+    "good": 4.0,
+    "failing": 4.0,
+    "never-started": 3.0,
+    "too-slow": 3.0,
+    "empty-report": 4.0,
+}
 _STORIES = """\
-Five jobs, each due every {period} s, and a Slack that is only here on the loopback:
+Five jobs, each due every {period} s. A Slack, and a CueAPI that asks after each job when it should
+be done, are only here on the loopback:
 
   good           runs and ends well: nobody hears of it
   failing        prints an error and exits with 3; after {repaired} s somebody repairs it
@@ -112,11 +126,20 @@ class _Demo:
         self._outcomes = folder / "state" / "outcomes.jsonl"
         self._started = time.monotonic()
         self._slack = SlackLookAlike(self._print_message)
+        self._secret = f"whsec_{secrets.token_hex(32)}"
+        self._caller = Caller(_PERIOD_S, _WINDOWS_S, self._print_answer)
 
     def play(self) -> int:
-        port = _free_port()
-        self._config.write_text(_CONFIG.format(port=port, period=_PERIOD_S))
-        with self._slack.serving() as url, self._daemon(url), self._cron():
+        port, page = _free_port(), _free_port()
+        self._config.write_text(_CONFIG.format(port=port, page=page, period=_PERIOD_S))
+        verify = f"http://127.0.0.1:{port}/verify"
+        with (
+            self._slack.serving() as url,
+            self._daemon(url),
+            self._cron(),
+            self._caller.calling(verify, self._secret),
+        ):
+            self._say(f"while this lasts, the page is at http://127.0.0.1:{page}/\n")
             heard_all = self._slack.wait_for(self._heard_all, _GIVE_UP_AFTER_S)
             self._say("the daemon, asked with `cronverifyd status`:\n")
             subprocess.run(
@@ -141,6 +164,9 @@ class _Demo:
         elapsed = time.monotonic() - self._started
         click.echo(click.style(f"[{elapsed:4.1f} s] ", dim=True) + text)
 
+    def _print_answer(self, job: str, answer: str) -> None:
+        self._say(click.style("CueAPI asked after ", fg="magenta") + f"{job}: {answer}\n")
+
     def _print_message(self, text: str) -> None:
         first, *rest = text.splitlines()
         self._say(click.style("Slack received: ", fg="cyan") + click.style(first, bold=True))
@@ -156,7 +182,13 @@ class _Demo:
         with (
             log,
             subprocess.Popen(
-                command, stderr=log, env={**os.environ, "DEMO_SLACK_URL": slack_url}
+                command,
+                stderr=log,
+                env={
+                    **os.environ,
+                    "DEMO_SLACK_URL": slack_url,
+                    "DEMO_SIGNING_SECRET": self._secret,
+                },
             ) as process,
         ):
             try:

@@ -33,6 +33,8 @@ def test_the_demo_tells_its_stories_within_a_minute_and_ends_with_the_table(tmp_
     assert (done.code, done.err) == (0, "")
     assert sorted(received) == sorted(STORIES)
     assert "no space left on /var/spool/invoices" in done.out
+    assert "CueAPI asked after good: 1 job checked, all well" in done.out
+    assert "CueAPI asked after never-started: 1 job checked, 1 not well: never-started" in done.out
     table = done.out.partition("`cronverifyd status`")[2]
     rows = dict(re.findall(r"^(\S+) +(ok|missed|failed|overrun|artifact)  ", table, re.MULTILINE))
     assert (rows["good"], rows["failing"], rows["never-started"]) == ("ok", "ok", "missed")
