@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cronverifyd.model import Severity
+from cronverifyd.model import DeliveryResult, Severity
 from cronverifyd.tell.post import TIMEOUTS_S, Postbox, Session
 from cronverifyd.tell.story import story_of
 from cronverifyd.tell.text import one_line, slack, slack_end
@@ -23,10 +23,14 @@ _FACT = 600
 _QUOTE = 2_400
 _SECTION = 2_900
 
-# Slack also refuses what is too long in all (`msg_blocks_too_long`). Its pages name no number; its
-# developers speak of 12,000 characters, in which each block counts for something as well
+# Slack itself cuts messages of more than 40,000 characters (docs.slack.dev, chat.postMessage).
+_MOST = 40_000
+
+# Blocks may also be refused as too long in all (`msg_blocks_too_long`). No page names the number;
+# Slack's developers speak of 12,000 characters, in which each block counts for something as well
 # (github.com/slackapi/bolt-js/issues/2509).
-_ALL = 10_000
+_SURE = 10_000
+
 _AND_MORE = 40
 
 _SIGNS = {
@@ -37,8 +41,8 @@ _SIGNS = {
 _GOOD = "\N{WHITE HEAVY CHECK MARK}"
 
 
-def render(message: Message) -> dict[str, Any]:
-    """Make the body of a POST to an incoming webhook.
+def render(message: Message, most: int = _MOST) -> dict[str, Any]:
+    """Make the body of a POST to an incoming webhook, with at most `most` characters in its blocks.
 
     `text` is what a phone's notification shows; the blocks are the message. Blocks stand at the top
     level, not in a coloured attachment: Slack may fold attachments, and the sign in the header
@@ -49,13 +53,13 @@ def render(message: Message) -> dict[str, Any]:
         "text": f"{_sign(story)} {slack(story.sentence, _FACT)}",
         "unfurl_links": False,
         "unfurl_media": False,
-        "blocks": list(_blocks(story)),
+        "blocks": list(_blocks(story, most)),
     }
 
 
-def _blocks(story: Story) -> Iterator[dict[str, Any]]:
+def _blocks(story: Story, most: int) -> Iterator[dict[str, Any]]:
     below = list(_below(story))
-    room = _ALL - _HEADER - sum(map(_size, below))
+    room = most - _HEADER - sum(map(_size, below))
     yield _header(story)
     yield from _sections(_within(room, story.facts))
     yield from below
@@ -155,5 +159,13 @@ class SlackSender:
         self._postbox = Postbox(url, session, timeouts_s)
 
     def send(self, message: Message) -> Delivery:
-        """Post one message and say what came of it; raise nothing."""
-        return self._postbox.post(render(message))
+        """Post one message and say what came of it; raise nothing.
+
+        A long one that is refused is posted once more, as short as Slack surely takes it.
+        """
+        body = render(message)
+        delivery = self._postbox.post(body)
+        short = render(message, _SURE)
+        if delivery.result is DeliveryResult.REFUSED and short != body:
+            return self._postbox.post(short)
+        return delivery

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tell.limits import MOST_IN_ALL, broken, obeyed
+from tests.tell.limits import broken, obeyed
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,6 @@ def in_fields(*fields):
     return {"type": "section", "fields": list(fields)}
 
 
-LARGE = "x" * (MOST_IN_ALL // 5)
-
-
 @pytest.mark.parametrize(
     ("changed", "found"),
     [
@@ -54,7 +51,9 @@ LARGE = "x" * (MOST_IN_ALL // 5)
         pytest.param({"blocks": []}, "no blocks", id="no blocks"),
         pytest.param({"blocks": [section("x")] * 51}, "no blocks, or above 50", id="51 blocks"),
         pytest.param({"blocks": [{"type": "divider"}]}, "unknown", id="unknown block"),
-        pytest.param({"blocks": [section(LARGE)] * 5 + [section("x")]}, "the blocks", id="in all"),
+        pytest.param(
+            {"blocks": [section("x" * 2_500)] * 16 + [section("x")]}, "the blocks", id="all"
+        ),
         pytest.param({"blocks": [section("x" * 3_001)]}, "section: above 3,000", id="section"),
         pytest.param({"blocks": [section(" ")]}, "section: empty", id="empty section"),
         pytest.param({"blocks": [{"type": "section"}]}, "a section without", id="no text"),

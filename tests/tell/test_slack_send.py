@@ -9,7 +9,8 @@ import pytest
 from cronverifyd.model import Delivery, DeliveryResult
 from cronverifyd.tell.post import retry_after
 from cronverifyd.tell.slack import SlackSender, render
-from tests.tell.builders import failed, notice
+from tests.tell.builders import digest, failed, notice
+from tests.tell.limits import strings
 from tests.tell.receiver import breaks_off, hangs, receiving, resets, says
 
 PATH = "/services/T0SECRET/B0SECRET/x7Qz8rPq0secret"
@@ -105,6 +106,50 @@ def test_a_redirect_is_refused_and_not_followed(send, receiver, status, location
     delivery = send(says(status, Location=location))
     assert delivery == Delivery(result=DeliveryResult.REFUSED, error=f"127.0.0.1 answered {status}")
     assert [path for path, _ in receiver.received] == [PATH]
+
+
+LONG = digest(*(failed(job=f"job-{number}") for number in range(500)))
+
+
+def size(payload):
+    return sum(len(text) for text in strings(payload["blocks"]))
+
+
+def too_long_above(most):
+    """Refuse a message whose blocks have more than so many characters."""
+
+    def answer(handler):
+        _, payload = handler.server.received[-1]
+        is_too_long = size(payload) > most
+        (says(400, b"msg_blocks_too_long") if is_too_long else says(200, b"ok"))(handler)
+
+    return answer
+
+
+def test_a_message_that_is_too_long_is_sent_again_in_short(send, receiver):
+    assert send(too_long_above(12_000), LONG).result is DeliveryResult.SENT
+    (_, whole), (_, short) = receiver.received
+    assert whole == render(LONG)
+    assert short["text"] == whole["text"]
+    assert size(short) <= 10_000
+
+
+def test_it_is_refused_where_that_is_too_long_as_well(send, receiver):
+    assert send(too_long_above(1_000), LONG).result is DeliveryResult.REFUSED
+    assert len(receiver.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        pytest.param(too_long_above(100), failed(), id="a short one"),
+        pytest.param(says(200), LONG, id="one that was taken"),
+        pytest.param(says(503), LONG, id="one that is tried later"),
+    ],
+)
+def test_anything_else_is_sent_once(send, receiver, answer, message):
+    send(answer, message)
+    assert len(receiver.received) == 1
 
 
 def test_no_answer_in_time_is_tried_again(send):
