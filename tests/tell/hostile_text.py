@@ -24,6 +24,7 @@ TEXTS = [
     pytest.param("\n" * 5000, id="empty lines"),
     pytest.param("\U0001f534" * 3000, id="wide characters"),
     pytest.param("&" * 3000, id="all escaped"),
+    pytest.param("", id="empty"),
 ]
 ALERTS = [(kind, verdict) for kind in AlertKind for verdict in Verdict]
 

@@ -77,7 +77,20 @@ NOTICES = {
         "remedy": "start by hand what is owed",
         "incident": "c4r7",
     },
+    NoticeKind.UNMUTED: {
+        "severity": Severity.INFO,
+        "title": "the mute of db-backup is over: it swallowed 2 messages",
+        "text": "02:00 db-backup failed\n02:20 db-backup is well again",
+        "remedy": "what is not well by now is told again; cronverifyd status shows all",
+    },
+    NoticeKind.DRILL: {
+        "severity": Severity.INFO,
+        "title": "DRILL: alerts of web1 arrive here; nothing is wrong",
+        "text": "the run of the drill was recorded, read and judged in 0.2 s",
+        "remedy": "",
+    },
 }
+WEEKLY = {"title": "Weekly drill: alerts of web1 arrive here", "text": "", "remedy": ""}
 CAUSE = "the disk of /var/lib has been full since 02:58 UTC"
 TOGETHER = [
     alert(job=f"job-{number}", incident=f"inc{number}", cause=CAUSE if number else None)
@@ -102,6 +115,7 @@ MESSAGES = {
         may_repeat=True,
     ),
     "ran-undue": failed(owed=False, severity=Severity.WARNING),
+    "notice-drill-weekly": notice(kind=NoticeKind.DRILL, severity=Severity.INFO, **WEEKLY),
     "digest": digest(failed(), notice(), recovered(incident="other", job="invoice-gen")),
     "digest-good": digest(recovered(), notice(kind=NoticeKind.SIGHTED, title="seen again")),
     "digest-unheard": digest(
