@@ -77,6 +77,18 @@ NOTICES = {
         "remedy": "start by hand what is owed",
         "incident": "c4r7",
     },
+    NoticeKind.CUEAPI_LOST: {
+        "title": "CueAPI has stopped triggering this host",
+        "text": "its last trigger came at 02:00; jobs are checked by the local timer",
+        "remedy": "cronverifyd doctor",
+        "incident": "q8w1",
+    },
+    NoticeKind.CUEAPI_BACK: {
+        "title": "CueAPI triggers this host again",
+        "text": "a trigger came at 02:50",
+        "remedy": "",
+        "incident": "q8w1",
+    },
     NoticeKind.UNMUTED: {
         "severity": Severity.INFO,
         "title": "the mute of db-backup is over: it swallowed 2 messages",
