@@ -28,7 +28,15 @@ SENDMAIL = "/usr/sbin/sendmail"
 
 _SUBJECT = 200
 _WORDS = 120
-_OPENINGS = frozenset({AlertKind.OPENED, NoticeKind.BLIND})
+_OPENINGS = frozenset(
+    {
+        AlertKind.OPENED,
+        AlertKind.FLAPPING,
+        NoticeKind.BLIND,
+        NoticeKind.CRON_DEAD,
+        NoticeKind.CUEAPI_LOST,
+    }
+)
 
 
 def render(message: Message, mail: Mail) -> EmailMessage:
@@ -68,7 +76,8 @@ def _ids(message: Message, sender: str) -> tuple[str, str | None]:
     if isinstance(message, Digest) or message.incident is None:
         return own, None
     opening = _id(f"incident/{name}/{message.incident}", domain)
-    return opening if message.kind in _OPENINGS else own, opening
+    opens = message.kind in _OPENINGS and ".reminded." not in message.id
+    return opening if opens else own, opening
 
 
 def _id(text: str, domain: str) -> str:

@@ -58,11 +58,30 @@ def test_what_follows_an_opening_answers_it(later):
     assert letter["Message-ID"] != opening["Message-ID"]
 
 
-def test_the_outcome_files_incident_opens_with_a_notice():
-    opening = sent(notice(incident="b1", kind=NoticeKind.BLIND))
+@pytest.mark.parametrize(
+    ("opens", "heals"),
+    [
+        pytest.param(NoticeKind.BLIND, NoticeKind.SIGHTED, id="outcome files"),
+        pytest.param(NoticeKind.CRON_DEAD, NoticeKind.CRON_BACK, id="cron"),
+        pytest.param(NoticeKind.CUEAPI_LOST, NoticeKind.CUEAPI_BACK, id="CueAPI"),
+    ],
+)
+def test_an_incident_of_the_installation_opens_with_a_notice(opens, heals):
+    opening = sent(notice(id="b1.opened", incident="b1", kind=opens))
     assert opening["References"] is None
-    healed = sent(notice(id="n2", incident="b1", kind=NoticeKind.SIGHTED))
-    assert healed["References"] == opening["Message-ID"]
+    for later in (
+        notice(id="b1.recovered", incident="b1", kind=heals),
+        notice(id="b1.reminded.1", incident="b1", kind=opens),
+    ):
+        letter = sent(later)
+        assert letter["References"] == opening["Message-ID"]
+        assert letter["Message-ID"] != opening["Message-ID"]
+
+
+def test_one_that_is_flapping_opens_so():
+    opening = sent(alert(id="k3v7qd2m.flapping", kind=AlertKind.FLAPPING))
+    assert opening["References"] is None
+    assert sent(recovered(id="k3v7qd2m.recovered"))["References"] == opening["Message-ID"]
 
 
 def test_a_letter_that_is_sent_again_is_the_same_letter():
