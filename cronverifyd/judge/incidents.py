@@ -9,6 +9,7 @@ import base64
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from cronverifyd.model import AlertKind, Incident
@@ -124,7 +125,8 @@ def _healed(
     if last_bad > now + _CLOCKS_DIFFER:
         # A clock that was wrong has judged it; it must not outlive every good slot until then.
         last_bad = incident.first_slot if incident.first_slot <= now else _LONG_AGO
-    good = sum(s.slot.at > last_bad and s.judgment.verdict.good for s in recent)
+    since = (each.judgment.verdict.good for each in recent if each.slot.at > last_bad)
+    good = max((len(list(row)) for is_good, row in groupby(since) if is_good), default=0)
     by_hand = judged.slot.at == incident.last_bad_slot and not incident.flapping
     if not by_hand and good < _wanted(incident, job):
         return None
@@ -138,11 +140,14 @@ def _wanted(incident: Incident, job: Job) -> int:
 
 
 def next_reminder(incident: Incident, ladder: Sequence[timedelta]) -> datetime | None:
-    """Say when an open incident is told again; after the ladder its last step is repeated."""
+    """Say when an open incident is told again; after the ladder its last step is repeated.
+
+    None: not at all; nobody is reminded of one that is flapping, or that somebody knows of.
+    """
     is_told = incident.announced or incident.cause is not None
     if not ladder or incident.closed_at is not None or incident.acked_at is not None:
         return None
-    if not is_told:
+    if not is_told or incident.flapping:
         return None
     beyond = max(0, incident.reminders - len(ladder) + 1)
     step_after = ladder[min(incident.reminders, len(ladder) - 1)]

@@ -88,3 +88,11 @@ def test_a_flapping_job_is_not_well(make):
     world = make()
     flap(world, "fgfgfg")
     assert world.incident().flapping
+
+
+def test_a_flapping_one_is_silent_until_it_holds(make):
+    world = make(remind_s=(HOUR, 4 * HOUR, 24 * HOUR))
+    assert flap(world, "fgfgf")[-1] == ["flapping"]
+    hours = [(at(on(4, "03:05")) + seconds(HOUR * hour)).isoformat() for hour in range(1, 20)]
+    told = [kind for hour in hours for kind in kinds(world.look_only(hour))]
+    assert "reminded" not in told

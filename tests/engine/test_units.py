@@ -99,8 +99,8 @@ def test_a_look_stops_after_some_blocks_and_judges_nothing_before_the_end(world)
     ("later", "known"),
     [
         pytest.param(0, True, id="at once"),
-        pytest.param(300, True, id="300 s later"),
-        pytest.param(300.001, False, id="later than that"),
+        pytest.param(600, True, id="600 s later"),
+        pytest.param(600.001, False, id="later than that"),
     ],
 )
 def test_an_execution_that_is_known_gets_the_first_answer_and_evaluates_nothing(

@@ -55,7 +55,10 @@ class IncidentModel:
 
     def _heals(self, number):
         looked_at = sorted(self.good | self.bad)[-self.looks_back :]
-        after = sum(each > max(self.days) for each in self.good.intersection(looked_at))
+        after = row = 0
+        for each in (each for each in looked_at if each > max(self.days)):
+            row = row + 1 if each in self.good else 0
+            after = max(after, row)
         if self.flapping:
             return after >= max(self.recover_after, 10)
         return number == max(self.days) or after >= self.recover_after
