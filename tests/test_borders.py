@@ -34,7 +34,7 @@ MAY_USE = {
     "store": NOUNS,
     "host": NOUNS,
     "tell": NOUNS | {"judge.duration", "judge.wording"},
-    "cue": NOUNS,
+    "cue": NOUNS | {"judge"},
     "report": NOUNS | {"scope", "judge", "store.reader", "host.processes", "tell.text"},
     "web": NOUNS
     | {"__init__", "scope", "cue", "report", "store.reader", "tell.text"}
@@ -55,6 +55,7 @@ THIRD_PARTIES = {
     "scope": set(),
     "report": set(),
     "judge": {"cronsim", "msgspec", "oncalendar", "re2"},
+    "cue": {"cronsim", "msgspec", "requests", "urllib3"},
     "intake": {"msgspec"},
     "store": {"msgspec"},
     "host": {"msgspec", "zstandard"},
@@ -68,6 +69,8 @@ IMPURE = {
 }
 THREADS = {"threading", "_thread", "concurrent", "multiprocessing", "asyncio"}
 FORBIDDEN = {"judge": IMPURE, "engine": THREADS | {"time", "sqlite3"}, "cue": {"os", "socket"}}
+# module from outside → the only modules of a room that may use it
+ONLY_IN = {"cue": {"requests": {"cue/client.py"}, "urllib3": {"cue/client.py"}}}
 CLOCKS = {
     *("datetime.now", "datetime.utcnow", "datetime.today", "date.today"),
     *("time.time", "time.time_ns", "time.localtime", "time.gmtime", "time.clock_gettime"),
@@ -82,6 +85,7 @@ def complaints(place, source):
     return [
         *_about_arrows(_room(place), names),
         *_about_strangers(_room(place), names),
+        *_about_places(place, names),
         *_about_clocks(place, tree, names),
         *_about_prints(_room(place), tree),
     ]
@@ -124,6 +128,12 @@ def _about_strangers(room, names):
         yield f"{room} uses {top}"
     if "sqlite3" in tops and room not in {"store", "host"}:  # host: whether a job's file is whole
         yield f"{room} speaks SQL"
+
+
+def _about_places(place, names):
+    for stranger, places in ONLY_IN.get(_room(place), {}).items():
+        if place not in places and any(name.split(".")[0] == stranger for name in names):
+            yield f"{place} uses {stranger}"
 
 
 def _about_clocks(place, tree, names):
@@ -196,6 +206,10 @@ BREACHES = [
         "tell/slack.py", "from cronverifyd.judge import durations", "tell imports judge.durations"
     ),
     breach("cue/signature.py", "from cronverifyd.web import doors", "cue imports web.doors"),
+    breach("cue/plan.py", "from cronverifyd.store import reader", "cue imports store.reader"),
+    breach("cue/plan.py", "import flask", "cue uses flask"),
+    breach("cue/plan.py", "import requests", "cue/plan.py uses requests"),
+    breach("cue/client.py", "import socket", "cue uses socket"),
     breach(
         "web/app.py",
         "from cronverifyd.engine.engine import Engine",
