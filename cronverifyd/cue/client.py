@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 TIMEOUTS_S = (3.05, 10.0)
 """To connect (a little more than TCP's 3 s retransmission), and between two reads."""
 
-_WHOLE_S = 60.0
+WHOLE_S = 60.0
+"""For the body of an answer, however often a piece of it comes."""
+
 _ANSWER_BYTES = 4 * 1024 * 1024
 _PAGE = 100
 _PAGES = 1_000
@@ -94,6 +96,7 @@ class CueApi:
         *,
         wait: Callable[[float], None] | None = None,
         timeouts_s: tuple[float, float] = TIMEOUTS_S,
+        whole_s: float = WHOLE_S,
     ) -> None:
         if not (key.isascii() and key.isprintable() and " " not in key):
             raise KeyRefusedError("the API key has characters that no key has")
@@ -102,6 +105,7 @@ class CueApi:
         self._key = key
         self._wait = wait
         self._timeouts_s = timeouts_s
+        self._whole_s = whole_s
         self._session = _Session()
         self._session.auth = _Bearer(key)
         self._session.trust_env = not self._host.startswith(_LOOPBACK)
@@ -238,8 +242,9 @@ class CueApi:
 
     def _content(self, response: requests.Response) -> bytes:
         """Read an answer that is neither too long nor too slow."""
-        content, until = b"", time.monotonic() + _WHOLE_S
-        for block in response.iter_content(65_536):
+        content, until = b"", time.monotonic() + self._whole_s
+        # read1 gives what is there; iter_content would wait until a whole block has dripped in.
+        while block := response.raw.read1(65_536, decode_content=True):
             content += block
             if len(content) > _ANSWER_BYTES or time.monotonic() > until:
                 raise UnsureError(f"{self._host} answered more than can be read")
@@ -298,7 +303,7 @@ def _error(document: Any, content: bytes) -> tuple[str | None, str]:
         detail = document.get("detail", error)
         if detail:
             return None, detail if isinstance(detail, str) else json.dumps(detail)
-    return None, content[:_SAID_CHARACTERS].decode("utf-8", "replace")
+    return None, content[: 4 * _SAID_CHARACTERS].decode("utf-8", "replace")
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float:

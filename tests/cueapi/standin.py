@@ -262,6 +262,7 @@ def _document(body):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: apart, they wait for a delayed ACK, 40 ms
     server: Standin
 
     def _serve(self):
