@@ -57,10 +57,11 @@ coverage: $(READY) ## tests with branch coverage
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 
-bench: $(READY) ## latency, the wrapper's cost and the verdicts', beside their floors
+bench: $(READY) ## latency, the wrapper, the verdicts, beside their floors; an idle daemon
 	@$(BIN)/python bench/latency.py
 	@$(BIN)/python bench/wrapper.py
 	@$(BIN)/python bench/verify.py
+	@$(BIN)/python bench/idle.py
 
 wheel: $(READY) ## build the wheel into dist/
 	@rm -rf dist
