@@ -92,12 +92,15 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pile:
-    """The messages of one channel that stand alike; `oldest`: when the first of them was made."""
+    """The messages of one channel that stand alike.
+
+    `oldest`: when the first was made, of those that were not sent. `last_sent`: of those that were.
+    """
 
     channel: str
     state: AlertState
     count: int
-    oldest: datetime
+    oldest: datetime | None
     last_sent: datetime | None
 
 
@@ -319,17 +322,24 @@ class Reader:
         )
 
     def piles(self) -> list[Pile]:
-        """Count the messages of each channel, by where they stand."""
+        """Count the messages of each channel that wait, were sent, or were given up.
+
+        Each of the three has an index of its own: the outbox of a year is not read for it.
+        """
         rows = self._db.execute(
             "SELECT channel, state, count(*) AS count, min(created_us) AS oldest_us,"
-            " max(sent_us) AS sent_us FROM outbox GROUP BY channel, state"
+            " NULL AS sent_us FROM outbox WHERE next_try_us IS NOT NULL GROUP BY channel, state"
+            " UNION ALL SELECT channel, 'dead', count(*), min(created_us), NULL FROM outbox"
+            " WHERE state = 'dead' GROUP BY channel"
+            " UNION ALL SELECT channel, 'sent', count(*), NULL, max(sent_us) FROM outbox"
+            " WHERE sent_us IS NOT NULL GROUP BY channel"
         )
         return [
             Pile(
                 channel=row["channel"],
                 state=AlertState(row["state"]),
                 count=row["count"],
-                oldest=from_us(row["oldest_us"]),
+                oldest=from_us_or_none(row["oldest_us"]),
                 last_sent=from_us_or_none(row["sent_us"]),
             )
             for row in rows

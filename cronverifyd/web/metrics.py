@@ -35,7 +35,9 @@ OPEN_METRICS = "application/openmetrics-text"
 PLAIN = "text/plain"
 _VERSIONS = {OPEN_METRICS: "1.0.0", PLAIN: "0.0.4"}
 
-_WAITS = frozenset({AlertState.NEW, AlertState.SENDING, AlertState.FAILED})
+_WAITS = (AlertState.NEW, AlertState.SENDING, AlertState.FAILED)
+_TOLD = (*_WAITS, AlertState.SENT, AlertState.DEAD)
+"""The others (superseded, muted) were never to be sent."""
 _IN_TIME = frozenset({Verdict.OK, Verdict.PENDING})
 
 
@@ -213,10 +215,10 @@ def _of_outbox(piles: Iterable[Pile], channels: Iterable[str], now: datetime) ->
         labels=("channel",),
     )
     for channel in channels:
-        own = {state: standing.get((channel, state)) for state in AlertState}
+        own = {state: standing.get((channel, state)) for state in _TOLD}
         for state, pile in own.items():
             messages.add_metric((channel, state), pile.count if pile else 0)
-        waiting = [pile.oldest for state, pile in own.items() if pile and state in _WAITS]
+        waiting = [pile.oldest for state in _WAITS if (pile := own[state]) and pile.oldest]
         oldest.add_metric((channel,), (now - min(waiting, default=now)).total_seconds())
         if (sent := own[AlertState.SENT]) and sent.last_sent is not None:
             proven.add_metric((channel,), sent.last_sent.timestamp())

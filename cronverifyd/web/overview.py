@@ -101,6 +101,7 @@ class Overview:
     findings: tuple[tuple[str, str, str, Moment], ...]
     rejected: int
     last_delivery: Moment | None
+    unproven: tuple[str, ...]
     key: tuple[tuple[Cell, str], ...]
 
 
@@ -135,6 +136,7 @@ def overview(
         ),
         rejected=status["rejected"],
         last_delivery=maybe(status["last_delivery"], now),
+        unproven=tuple(status["unproven"]),
         key=tuple((cell("", verdict), meaning) for verdict, meaning in _MEANINGS.items()),
     )
 
@@ -201,6 +203,8 @@ def _banner(status: dict[str, Any], now: datetime, *, alive: bool) -> Banner:
     """Say that first which hides most."""
     blind = tuple(_blind(status, now, alive=alive))
     bad, warnings = (*blind, *_sick(status)), tuple(_warnings(status))
+    if not bad and not status["healthy"]:
+        bad = ("Not well: an incident that is no job's is open",)
     if bad or warnings:
         headline, *more = bad + warnings
         level = "bad" if bad else "warning"
