@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from cronverifyd.config.pieces import Config
 
 _REFRESH_S = 2.0
+_STOPPED = {
+    "cron_dead": "cron is not running",
+    "triggers_stopped": "CueAPI has stopped triggering",
+}
 
 
 @click.command("status")
@@ -89,7 +93,7 @@ def _page(document: dict[str, Any], out: Console) -> RenderableType:
         *_table(document, now, out.width),
         *_reasons(document, now, out),
         *_cannot_see(document, now, out),
-        *_cron_dead(document, now, out),
+        *_stopped(document, now, out),
         *_mutes(document, now, out),
         *_findings(document, now, out),
         *_unproven(document, out),
@@ -150,16 +154,17 @@ def _cannot_see(document: dict[str, Any], now: datetime, out: Console) -> Iterat
         yield from hang("", Text.assemble(("cannot see", "bold magenta"), text), 2, out)
 
 
-def _cron_dead(document: dict[str, Any], now: datetime, out: Console) -> Iterator[Text]:
-    """Say that no cron is running, and since when."""
+def _stopped(document: dict[str, Any], now: datetime, out: Console) -> Iterator[Text]:
+    """Say that no cron is running, or that triggers have stopped coming, and since when."""
     from rich.text import Text
 
     from cronverifyd.cli.table import hang
 
-    dead = document["cron_dead"]
-    if dead is not None:
-        text = f": for {words.ago(dead['since'], now).removesuffix(' ago')}; incident {dead['id']}"
-        yield from hang("", Text.assemble(("cron is not running", "bold red"), text), 2, out)
+    for key, words_of_it in _STOPPED.items():
+        if (open_one := document[key]) is not None:
+            since = words.ago(open_one["since"], now).removesuffix(" ago")
+            text = f": for {since}; incident {open_one['id']}"
+            yield from hang("", Text.assemble((words_of_it, "bold red"), text), 2, out)
 
 
 def _mutes(document: dict[str, Any], now: datetime, out: Console) -> Iterator[Text]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from cronverifyd.judge.runs import make_slot, skips
 from cronverifyd.judge.schedule import parse
 from cronverifyd.judge.verify import first_moment
-from cronverifyd.model import BLIND, CRON, Verdict
+from cronverifyd.model import BLIND, CRON, CUEAPI, Verdict
 from cronverifyd.report.proof import unproven
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from cronverifyd.model import (
@@ -40,13 +40,14 @@ def status(scope: Scope, reader: Reader, now: datetime) -> dict[str, Any]:
     """Describe every watched job, and how well the whole is."""
     incidents, tenures, mutes = reader.open_incidents(), reader.tenures(), reader.mutes()
     boots = boots_of(reader)
+    slots = {name: reader.last_slots(name, _STRIP) for name in scope.watched()}
     jobs = [
-        _job(job, reader, incidents.get(name), tenures.get(name), next_slot(job, now, boots))
+        _job(job, slots[name], incidents.get(name), tenures.get(name), next_slot(job, now, boots))
         | _muted(mutes.get(name), mutes.get(None))
-        for name, job in scope.jobs.items()
-        if job.enabled
+        | {"last_ok": _text(reader.last_success(name))}
+        for name, job in scope.watched().items()
     ]
-    unseen = unverified(scope, reader, now)
+    unseen = _unverified(scope, slots, reader, now)
     return {
         "healthy": not incidents and not unseen,
         "instance": scope.instance,
@@ -54,7 +55,8 @@ def status(scope: Scope, reader: Reader, now: datetime) -> dict[str, Any]:
         "jobs": jobs,
         "unverified": unseen,
         "cannot_see": _cannot_see(incidents.get(BLIND), reader, now),
-        "cron_dead": _cron_dead(incidents.get(CRON)),
+        "cron_dead": _open_since(incidents.get(CRON)),
+        "triggers_stopped": _open_since(incidents.get(CUEAPI)),
         "mutes": [mute_document(mute) for mute in mutes.values()],
         "findings": [_finding(f) for f in reader.findings(now - _FINDINGS_SHOWN)],
         "rejected": reader.rejected(),
@@ -65,7 +67,9 @@ def status(scope: Scope, reader: Reader, now: datetime) -> dict[str, Any]:
     }
 
 
-def unverified(scope: Scope, reader: Reader, now: datetime) -> list[str]:
+def _unverified(
+    scope: Scope, slots: Mapping[str, list[JudgedSlot]], reader: Reader, now: datetime
+) -> list[str]:
     """Name the jobs of which a slot should have been judged by now, and was not.
 
     That is so when no daemon runs, or it hangs: then nobody checks, and silence means nothing.
@@ -73,11 +77,11 @@ def unverified(scope: Scope, reader: Reader, now: datetime) -> list[str]:
     patience = _GRACE_OF_THE_DAEMON + scope.fallback
     tenures, boots = reader.tenures(), boots_of(reader)
     late: list[str] = []
-    for name, job in scope.jobs.items():
+    for name, job in scope.watched().items():
         tenure = tenures.get(name)
-        if not job.enabled or tenure is None or not _in_force(tenure, job):
+        if tenure is None or not _in_force(tenure, job):
             continue
-        moments = _moments(job, tenure, reader.last_slots(name, _STRIP), boots)
+        moments = _moments(job, tenure, slots[name], boots)
         if min(moments, default=now) + patience < now:
             late.append(name)
     return late
@@ -164,12 +168,11 @@ def artifact_document(made: Artifact) -> dict[str, Any]:
 
 def _job(
     job: Job,
-    reader: Reader,
+    strip: list[JudgedSlot],
     incident: Incident | None,
     tenure: Tenure | None,
     upcoming: Slot | None,
 ) -> dict[str, Any]:
-    strip = reader.last_slots(job.name, _STRIP)
     due = next((s for s in strip if s.judgment.verdict is not Verdict.PENDING), None)
     shown = due or (strip[0] if strip else None)
     awaited = shown.slot if shown else upcoming
@@ -181,7 +184,6 @@ def _job(
         "verdict": shown.judgment.verdict if shown else Verdict.PENDING,
         "reason": shown.judgment.reason if shown else waiting,
         "slot": shown.slot.at.isoformat() if shown else None,
-        "last_ok": _text(reader.last_success(job.name)),
         "next": upcoming.at.isoformat() if upcoming else None,
         "deadline": awaited.deadline.isoformat() if awaited else None,
         "incident": _incident(incident),
@@ -254,8 +256,8 @@ def _cannot_see(incident: Incident | None, reader: Reader, now: datetime) -> dic
     }
 
 
-def _cron_dead(incident: Incident | None) -> dict[str, Any] | None:
-    """Describe the incident of a cron that is not running."""
+def _open_since(incident: Incident | None) -> dict[str, Any] | None:
+    """Describe the incident of a cron that is not running, or of triggers that have stopped."""
     if incident is None:
         return None
     acked = incident.acked_at is not None

@@ -82,7 +82,8 @@ def families(
 def _of_all(status: dict[str, Any], *, ready: bool) -> Iterator[Metric]:
     yield InfoMetricFamily("cronverifyd_build", "What is running.", {"version": __version__})
     sick = sum(job["incident"] is not None for job in status["jobs"])
-    more = sum(status[key] is not None for key in ("cannot_see", "cron_dead"))
+    wide = ("cannot_see", "cron_dead", "triggers_stopped")
+    more = sum(status[key] is not None for key in wide)
     for name, text, value in (
         ("healthy", "1 if no incident is open and every due slot was judged.", status["healthy"]),
         ("ready", "1 if the whole chain is proven, as /readyz says.", ready),
@@ -91,6 +92,7 @@ def _of_all(status: dict[str, Any], *, ready: bool) -> Iterator[Metric]:
         ("unverified_jobs", "Jobs with a due slot that nobody judged.", len(status["unverified"])),
         ("cannot_see", "1 if what runs wrote cannot be seen.", status["cannot_see"] is not None),
         ("cron_dead", "1 if no cron is running.", status["cron_dead"] is not None),
+        ("triggers_stopped", "1 if CueAPI no longer triggers.", status[wide[2]] is not None),
     ):
         yield GaugeMetricFamily(f"cronverifyd_{name}", text, float(value))
     lines = "Lines of outcome files that were not outcomes."

@@ -71,6 +71,7 @@ class Row:
     last_ok: Moment | None
     opened: Moment | None
     bad_slots: str
+    cause: str
     acked: bool
     muted_until: Moment | None
 
@@ -187,6 +188,7 @@ def _row(
         last_ok=maybe(job["last_ok"], now),
         opened=moment(incident["since"], now) if incident else None,
         bad_slots=plural(incident["slots"], "bad slot") if incident else "",
+        cause=(incident and incident["cause"]) or "",
         acked=bool(incident and incident["acked"]),
         muted_until=maybe(job["muted_until"], now),
     )
@@ -202,9 +204,7 @@ def _groups(rows: list[Row]) -> Iterator[tuple[str, tuple[Row, ...]]]:
 def _banner(status: dict[str, Any], now: datetime, *, alive: bool) -> Banner:
     """Say that first which hides most."""
     blind = tuple(_blind(status, now, alive=alive))
-    bad, warnings = (*blind, *_sick(status)), tuple(_warnings(status))
-    if not bad and not status["healthy"]:
-        bad = ("Not well: an incident that is no job's is open",)
+    bad, warnings = (*blind, *_sick(status)), tuple(_warnings(status, now))
     if bad or warnings:
         headline, *more = bad + warnings
         level = "bad" if bad else "warning"
@@ -234,7 +234,9 @@ def _sick(status: dict[str, Any]) -> Iterator[str]:
         yield f"{len(sick)} of {plural(len(status['jobs']), 'job')} {are} not well: {_names(sick)}"
 
 
-def _warnings(status: dict[str, Any]) -> Iterator[str]:
+def _warnings(status: dict[str, Any], now: datetime) -> Iterator[str]:
+    if stopped := status["triggers_stopped"]:
+        yield f"CueAPI has stopped triggering, seen {words.roughly(stopped['since'], now)}"
     if count := status["undelivered"]:
         yield f"{plural(count, 'alert')} reached nobody yet"
 

@@ -1,8 +1,13 @@
 """`status`: its document, its table and its exit codes."""
 
+from contextlib import closing
+from dataclasses import replace
+
 import pytest
 
-from tests.builders import finished, started
+from cronverifyd import model
+from cronverifyd.store.sqlite import Store
+from tests.builders import finished, incident, started
 from tests.cli.place import BACKUP, instant, offset_of
 
 KEYS = {
@@ -38,6 +43,7 @@ def test_the_document_has_these_keys_and_no_others(place, cli):
         "unverified": [],
         "cannot_see": None,
         "cron_dead": None,
+        "triggers_stopped": None,
         "findings": [],
         "mutes": [],
         "channels": [
@@ -255,3 +261,23 @@ def test_an_alert_that_reached_nobody_is_counted(place, cli):
 
     assert cli("status", "--json", "--config", here.config, now="12:00").json["undelivered"] == 1
     assert "1 message undelivered, last message delivered never" in done.out
+
+
+@pytest.mark.parametrize(
+    ("subject", "key", "words"),
+    [
+        (model.CRON, "cron_dead", "cron is not running"),
+        (model.CUEAPI, "triggers_stopped", "CueAPI has stopped triggering"),
+    ],
+)
+def test_an_incident_that_is_no_job_s_is_named(place, cli, subject, key, words):
+    here = place()
+    here.look("01:00")
+    with closing(Store(here.state)) as store, store.transaction():
+        store.save_incident(replace(incident("02:00", "02:00"), job=subject))
+    document = cli("status", "--json", "--config", here.config, now="02:10").json
+    done = cli("status", "--config", here.config, now="02:10")
+
+    assert document[key]["since"] == "2024-05-15T02:00:00+00:00"
+    assert (document["healthy"], done.code) == (False, 1)
+    assert f"{words}: for 10 min; incident {document[key]['id']}" in done.out

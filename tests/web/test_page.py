@@ -116,6 +116,22 @@ def test_the_headline_says_what_hides_most(board, changed, alive, level, headlin
     assert banner.headline.startswith(headline)
 
 
+def test_triggers_that_have_stopped_are_a_warning(board):
+    good(board)
+    status = document(board, triggers_stopped={"id": "i", "since": YESTERDAY})
+    banner = overview(status, lambda _: [], alive=True).banner
+    assert banner.level == "warning"
+    assert banner.headline == "CueAPI has stopped triggering, seen 1 d ago"
+
+
+def test_what_is_not_proven_and_what_made_a_slot_bad_is_said(several):
+    status = document(several, unproven=["channel ops has taken no message yet"])
+    status["jobs"][0]["incident"]["cause"] = "the host was down"
+    seen = overview(status, lambda _: [], alive=True)
+    assert seen.unproven == ("channel ops has taken no message yet",)
+    assert seen.groups[0][1][0].cause == "the host was down"
+
+
 def test_what_else_is_wrong_stands_below_the_headline(several):
     status = document(
         several, undelivered=1, cannot_see=BLIND, unverified=["a", "b", "c", "d", "e"]
