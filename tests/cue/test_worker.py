@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 
 from cronverifyd.cue.client import CueApi
-from cronverifyd.cue.outcomes import outcome
+from cronverifyd.cue.reports import tell
 from cronverifyd.cue.worker import HEARTBEAT, POLL, Worker
 from cronverifyd.errors import UnavailableError, UnknownJobError
-from cronverifyd.model import BadJob, TriggeredBy, Verdict, Verified, Verify
+from cronverifyd.model import BadJob, Report, TriggeredBy, Verdict, Verified, Verify
 from tests.builders import job
 from tests.cue.conftest import NOON, WORKER
 
@@ -18,16 +18,19 @@ WELL = Verified(checked=1)
 
 
 class Loop:
-    """A main loop that answers, or raises, what it is told to."""
+    """A main loop that answers, or raises, what it is told to, and reports what it answered."""
 
-    def __init__(self):
-        self.asked, self.answers = [], [WELL]
+    def __init__(self, client):
+        self.asked, self.answers, self._client = [], [WELL], client
 
     def ask(self, message):
         self.asked.append(message)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
+        assert message.owes_outcome
+        report = Report(execution=message.execution, verified=answer)
+        assert tell(self._client, report, str).delivery.result == "sent"
         return answer
 
     def alive(self):
@@ -35,13 +38,13 @@ class Loop:
 
 
 @pytest.fixture
-def loop():
-    return Loop()
+def loop(client):
+    return Loop(client)
 
 
 @pytest.fixture
 def worker(client, loop):
-    return Worker(client, loop, TASK, lambda verified: outcome(verified, [], str))
+    return Worker(client, loop, TASK)
 
 
 @pytest.fixture
@@ -66,7 +69,13 @@ def test_what_waits_is_claimed_judged_and_reported(worker, loop, service, clock,
     assert worker.turn(clock.now()) == POLL
     (execution,) = service.account.executions.values()
     assert loop.asked == [
-        Verify(jobs=("db-backup",), triggered_by=TriggeredBy.CUEAPI, execution=execution.id)
+        Verify(
+            jobs=("db-backup",),
+            triggered_by=TriggeredBy.CUEAPI,
+            execution=execution.id,
+            scheduled_for=execution.scheduled_for,
+            owes_outcome=True,
+        )
     ]
     assert (execution.status, execution.claimed_by) == ("success", TASK)
     assert execution.outcome["result"] == "1 job checked, all well"
@@ -134,23 +143,44 @@ def test_a_loop_that_was_away_for_a_moment_is_asked_again(worker, loop, service,
 
 
 @pytest.mark.parametrize("after", [True, False], ids=["though it was recorded", "and nothing done"])
-def test_a_report_that_failed_is_made_again_once(worker, loop, service, clock, due, after):
+def test_a_report_of_its_own_that_failed_is_made_again(worker, loop, service, clock, due, after):
+    loop.answers = [UnknownJobError("no such job")]
     due()
     service.provoke("POST", "/v1/executions/.*/outcome", 502, after=after)
     assert worker.turn(clock.now()) == 2 * POLL
+    assert outcomes(service) == [None] or after
     assert worker.turn(clock.now()) == POLL
-    assert [said["success"] for said in outcomes(service)] == [True]
+    worker.turn(clock.now())
+    assert [said["success"] for said in outcomes(service)] == [False]
     reports = [each for each in service.asked("POST") if each.path.endswith("/outcome")]
-    assert len(reports) == 2
-    assert len(loop.asked) == 1
+    assert (len(reports), len(loop.asked)) == (2, 1)
 
 
-def test_a_report_that_is_refused_is_not_made_again(worker, service, clock, due):
+def test_a_report_that_is_refused_is_not_made_again(worker, loop, service, clock, due):
+    loop.answers = [UnknownJobError("no such job")]
     due()
     service.provoke("POST", "/v1/executions/.*/outcome", 422, body=b'{"detail": "too long"}')
     worker.turn(clock.now())
     worker.turn(clock.now())
     assert len([each for each in service.asked("POST") if each.path.endswith("/outcome")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "retry_after_s"),
+    [
+        pytest.param(409, "sent", None, id="there already"),
+        pytest.param(404, "refused", None, id="no such execution"),
+        pytest.param(422, "refused", None, id="not taken"),
+        pytest.param(401, "retry", None, id="the key"),
+        pytest.param(503, "retry", None, id="away"),
+        pytest.param(429, "retry", 60.0, id="too many"),
+    ],
+)
+def test_what_came_of_telling_is_said(service, client, status, result, retry_after_s):
+    service.provoke("POST", "/v1/executions/e1/outcome", status, body=b'{"detail": "no"}')
+    reported = tell(client, Report(execution="e1", verified=WELL), str)
+    assert (reported.execution, reported.delivery.result) == ("e1", result)
+    assert reported.delivery.retry_after_s == retry_after_s
 
 
 def test_a_payload_that_cannot_be_read_is_reported(worker, loop, service, clock, client):
@@ -202,7 +232,7 @@ def test_it_stays_away_as_long_as_429_asks_for(worker, service, clock):
 def test_a_minute_of_polling_stays_far_under_the_limit(loop, service, clock):
     service.rate = 60
     with CueApi(service.url, service.api_key) as client:
-        worker = Worker(client, loop, TASK, lambda verified: outcome(verified, [], str))
+        worker = Worker(client, loop, TASK)
         for _ in range(60):
             assert worker.turn(clock.now()) == POLL
             clock.pass_(seconds=5)
@@ -211,5 +241,5 @@ def test_a_minute_of_polling_stays_far_under_the_limit(loop, service, clock):
 
 def test_a_key_that_is_not_known_is_no_crash(loop, service, clock):
     with CueApi(service.url, "cue_sk_wrong") as client:
-        worker = Worker(client, loop, TASK, lambda verified: outcome(verified, [], str))
+        worker = Worker(client, loop, TASK)
         assert worker.turn(clock.now()) == 2 * POLL
