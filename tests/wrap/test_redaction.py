@@ -19,7 +19,7 @@ RUNS = 100
 TAIL = wrap.TAIL_BYTES
 
 
-def printed(wrapper, text, *, env=ENVIRONMENT, pieces=65_536):
+def printed(wrapper, text, *, env=ENVIRONMENT, pieces=wrap.BLOCK_BYTES):
     """Have a job print a text in pieces of so many bytes; return its finish line."""
     file = wrapper.outcomes.with_name("text")
     file.write_text(text)
@@ -99,8 +99,10 @@ def test_300_secrets_at_which_a_tail_begins(monkeypatch, share):
 def test_a_job_prints_a_secret_at_a_border(wrapper, where, number):
     """A border of two blocks, in which the wrapper reads, or the begin of the tail."""
     secret = CUT[number]
-    around = "\n".join(innocent_lines("around a border", 2000))
-    before, behind = {"block": (65_536, 2000), "tail": (70_000, TAIL)}[where]
+    around = "\n".join(innocent_lines("around a border", 4000))
+    before, behind = {"block": (wrap.BLOCK_BYTES, 2000), "tail": (wrap.BLOCK_BYTES + 5000, TAIL)}[
+        where
+    ]
     half = len(secret.text) // 2
     text = around[: before - half - 1] + "\n" + secret.text + "\n" + around[: behind - half]
     tail = printed(wrapper, text, env=ENVIRONMENT | secret.env)["output_tail"]
@@ -184,7 +186,7 @@ def test_what_is_searched_may_begin_within_a_secret(wrapper, offset):
     assert tail.endswith(f"y\n{R}\n")
 
 
-@pytest.mark.parametrize("before", range(65_536 - 200, 65_536 + 1, 25))
+@pytest.mark.parametrize("before", range(wrap.BLOCK_BYTES - 200, wrap.BLOCK_BYTES + 1, 25))
 def test_a_secret_across_the_border_of_two_blocks_is_taken_out(wrapper, before):
     finish = printed(wrapper, "-" * before + f"\n{KEY}\n{TOKEN}\nend\n")
     assert finish["output_tail"].endswith(f"-\n{R}\n{R}\nend\n")

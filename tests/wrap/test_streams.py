@@ -159,7 +159,7 @@ def test_a_slow_reader_gets_all_and_holds_up_the_job_meanwhile(wrapper):
     with wrapper.start("head", "-c", str(size), "/dev/zero", stdout=inlet) as process:
         os.close(inlet)
         got = 0
-        while size - got > 4 * 65536:  # the pipe before us, the job's, and a block in between
+        while size - got > 6 * 65536:  # the pipe before us; the job's and a block, twice as much
             until(lambda: unread(outlet) == 65536)
             assert process.poll() is None
             got += len(os.read(outlet, 65536))
