@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import ipaddress
 import math
 import socket
 from collections.abc import Collection, Mapping, Sequence
@@ -11,10 +12,12 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from tzlocal import get_localzone_name
 
+from cronverifyd.config.addresses import is_loopback
 from cronverifyd.config.channels import channel
 from cronverifyd.config.pieces import Alerts, Config, Cueapi, Daemon, Heart, Listen
 from cronverifyd.config.readers import did_you_mean
@@ -160,9 +163,15 @@ def _host_zone(site: Site) -> str:
 def _cueapi(values: _Values, listen: Listen, site: Site) -> Cueapi:
     if values["transport"] == "webhook" and listen.trigger is None:
         site.sheet.problem(("cueapi", "transport"), '"webhook" needs listen.trigger, which is off')
-    signing, shared = values["signing_secrets"], values["shared_secret"]
+    _check_urls(values, site)
+    signing, shared, key = values["signing_secrets"], values["shared_secret"], values["api_key"]
+    if values["transport"] == "worker" and key is None and site.sheet.sound(("cueapi", "api_key")):
+        site.sheet.problem(("cueapi", "transport"), '"worker" needs cueapi.api_key')
     return Cueapi(
         transport=values["transport"],
+        base_url=values["base_url"].rstrip("/"),
+        webhook_url=values["webhook_url"],
+        api_key=key and site.secret(key, ("cueapi", "api_key"))[0],
         signing_secrets=tuple(
             site.secret(secret, ("cueapi", "signing_secrets", index))[0]
             for index, secret in enumerate(signing)
@@ -170,6 +179,30 @@ def _cueapi(values: _Values, listen: Listen, site: Site) -> Cueapi:
         shared_secret=shared and site.secret(shared, ("cueapi", "shared_secret"))[0],
         fallback_after_s=values["fallback_after"],
     )
+
+
+def _check_urls(values: _Values, site: Site) -> None:
+    """Refuse addresses that would bear the key in the open, or that CueAPI itself refuses.
+
+    A service on this host (a stand-in for tests) reaches what this host reaches.
+    """
+    base, hook = urlsplit(values["base_url"]), urlsplit(values["webhook_url"] or "")
+    here = is_loopback(base.hostname or "")
+    for key, url in ("base_url", base), ("webhook_url", hook):
+        if url.username or url.password:
+            site.sheet.problem(("cueapi", key), "must not bear a name or a password")
+        elif url.scheme == "http" and not here:
+            site.sheet.problem(("cueapi", key), "must be an https:// URL")
+    if not here and hook.hostname and not _may_be_public(hook.hostname):
+        sentence = "is no address on the internet, and CueAPI delivers to no other"
+        site.sheet.problem(("cueapi", "webhook_url"), f'{sentence}; try: transport = "worker"')
+
+
+def _may_be_public(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." in host.strip(".")
 
 
 def _channels(values: Mapping[str, _Values], site: Site) -> dict[str, Channel]:

@@ -44,13 +44,18 @@ class Listen:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cueapi:
-    """How CueAPI reaches this host, and by what its deliveries are known to be its own.
+    """How CueAPI and this host reach each other, and by what its deliveries are known.
 
-    `transport`: off or webhook. `shared_secret` None: none is configured. `fallback_after_s`: how
-    long the local timer waits for the trigger; 0: it does not.
+    `transport`: off, webhook or worker. `base_url`: where its API is, without a slash at the end.
+    `webhook_url`: where it delivers to. `api_key`: opens the whole account; to receive deliveries
+    needs none. `shared_secret` None: none is configured. `fallback_after_s`: how long the local
+    timer waits for the trigger; 0: it does not.
     """
 
     transport: str
+    base_url: str
+    webhook_url: str | None
+    api_key: Secret | None
     signing_secrets: tuple[Secret, ...]
     shared_secret: Secret | None
     fallback_after_s: float

@@ -76,12 +76,10 @@ SCHEMA = Table(
         ),
         "cueapi": Table(
             {
-                "transport": Key(
-                    read=readers.one_of("off", "webhook", later=["worker"]), default="off"
-                ),
-                "base_url": LATER,
-                "webhook_url": LATER,
-                "api_key": LATER,
+                "transport": Key(read=readers.one_of("off", "webhook", "worker"), default="off"),
+                "base_url": Key(read=addresses.http_url, default="https://api.cueapi.ai"),
+                "webhook_url": Key(read=addresses.http_url),
+                "api_key": Key(read=readers.secret),
                 "signing_secrets": Key(read=readers.each(readers.secret), default=()),
                 "shared_secret": Key(read=readers.secret),
                 "fallback_after": Key(read=readers.wait, default=10.0),

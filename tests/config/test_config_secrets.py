@@ -14,6 +14,7 @@ URL = "https://hooks.slack.com/services/T0/B0/tell-nobody"
 SECRETS = {
     "channels.ops.url": '[channels.ops]\nkind = "slack"\nurl = {}\n',
     "cueapi.shared_secret": "[cueapi]\n\nshared_secret = {}\n",
+    "cueapi.api_key": "[cueapi]\n\napi_key = {}\n",
     "cueapi.signing_secrets[0]": "[cueapi]\n\nsigning_secrets = [{}]\n",
 }
 
@@ -116,7 +117,7 @@ def test_a_slack_url_that_is_none_is_a_problem_and_not_shown(problems, given):
         pytest.param(f'[cueapi]\nshared_secret = ["{URL}"]', id="a list where a text belongs"),
         pytest.param(f'[cueapi]\nshared_secret = {{ env = "{URL}" }}', id="a value for a name"),
         pytest.param(f'[cueapi]\nshared_secrets = "{URL}"', id="under an unknown key"),
-        pytest.param(f'[cueapi]\napi_key = "{URL}"', id="under a later version's key"),
+        pytest.param(f'[cueapi]\napi_key = ["{URL}"]', id="a list where a key belongs"),
         pytest.param(f'[channels.x]\nkind = "console"\nurl = "{URL}"', id="where none belongs"),
         pytest.param(f'[channels]\nx = "{URL}"', id="in place of a table"),
         pytest.param(f'[cueapi]\nshared_secret = "{URL}', id="in a text without end"),

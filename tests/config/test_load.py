@@ -28,6 +28,9 @@ trigger = "[::1]:8400"
 status = "off"
 [cueapi]
 transport = "webhook"
+base_url = "https://cue.example.com/"
+webhook_url = "https://cron.example.com/verify"
+api_key = { env = "KEY" }
 signing_secrets = [{ credential = "new", env = "NEW" }, { env = "OLD" }]
 shared_secret = { file = "shared" }
 fallback_after = "0s"
@@ -55,7 +58,9 @@ schedule = "06:00"
 """)
     Path("shared").write_text("s3cret\n", encoding="utf-8")
     Path("shared").chmod(0o600)
-    config = load(path, environ={"HOOK": HOOK, "NEW": "whsec_a", "OLD": "whsec_b"})
+    config = load(
+        path, environ={"HOOK": HOOK, "KEY": "cue_sk_1", "NEW": "whsec_a", "OLD": "whsec_b"}
+    )
 
     assert config.path == path
     assert config.warnings == ()
@@ -64,12 +69,15 @@ schedule = "06:00"
     assert (config.daemon.timezone, config.daemon.instance) == ("Europe/Paris", "web1")
     assert config.listen.trigger == ("::1", 8400)
     assert config.cueapi.transport == "webhook"
+    assert config.cueapi.base_url == "https://cue.example.com"
+    assert config.cueapi.webhook_url == "https://cron.example.com/verify"
+    assert config.cueapi.api_key.env == "KEY"
     new, old = config.cueapi.signing_secrets
     assert (new.credential, new.env, old.env) == ("new", "NEW", "OLD")
-    assert new.place == "config.toml:11: cueapi.signing_secrets[0]"
+    assert new.place == "config.toml:14: cueapi.signing_secrets[0]"
     assert config.cueapi.shared_secret.file == f"{tmp_path}/shared"
     assert config.cueapi.fallback_after_s == 0
-    assert config.channels["ops"].url.place == "config.toml:16: channels.ops.url"
+    assert config.channels["ops"].url.place == "config.toml:19: channels.ops.url"
     assert config.channels["ops"].severity == {Severity.CRITICAL, Severity.WARNING}
     assert config.channels["here"] == Channel(name="here", kind="console")
     assert config.jobs["db-backup"] == Job(
@@ -103,6 +111,8 @@ def test_an_empty_file_has_defaults_and_warnings(write, tmp_path):
     assert config.daemon.instance == os.uname().nodename
     assert config.listen.trigger == ("127.0.0.1", 8400)
     assert config.cueapi.transport == "off"
+    assert config.cueapi.base_url == "https://api.cueapi.ai"
+    assert (config.cueapi.webhook_url, config.cueapi.api_key) == (None, None)
     assert config.cueapi.signing_secrets == ()
     assert config.cueapi.shared_secret is None
     assert config.cueapi.fallback_after_s == 10
@@ -230,3 +240,13 @@ def test_a_host_whose_zone_has_no_name_is_taken_for_utc_with_a_warning(write, mo
         "config.toml:1: daemon.timezone: the host's time zone has no name that is known here: "
         "UTC is taken"
     ) in config.warnings
+
+
+def test_a_service_on_this_host_may_deliver_to_this_host(write):
+    text = """\
+[cueapi]
+base_url = "http://127.0.0.1:8700"
+webhook_url = "http://127.0.0.1:8400/verify"
+"""
+    config = load(write(text), environ={})
+    assert config.cueapi.webhook_url == "http://127.0.0.1:8400/verify"

@@ -70,7 +70,38 @@ MISTAKES = [
     ),
     (
         "[cueapi]\ntransport = 'worker'",
-        '2: cueapi.transport: not yet supported (got "worker")',
+        '2: cueapi.transport: "worker" needs cueapi.api_key',
+    ),
+    (
+        "[cueapi]\ntransport = 'push'",
+        '2: cueapi.transport: must be "off" or "webhook" or "worker" (got "push")',
+    ),
+    ("[cueapi]\nbase_url = 'http://api.cueapi.ai'", "2: cueapi.base_url: must be an https:// URL"),
+    (
+        "[cueapi]\nbase_url = 'https://a:b@api.cueapi.ai'",
+        "2: cueapi.base_url: must not bear a name or a password",
+    ),
+    (
+        "[cueapi]\nbase_url = 'api.cueapi.ai'",
+        '2: cueapi.base_url: must be an http:// or https:// URL (got "api.cueapi.ai")',
+    ),
+    (
+        "[cueapi]\nwebhook_url = 'http://cron.example.com/verify'",
+        "2: cueapi.webhook_url: must be an https:// URL",
+    ),
+    (
+        "[cueapi]\nwebhook_url = 'https://192.168.1.2/verify'",
+        (
+            "2: cueapi.webhook_url: is no address on the internet, and CueAPI delivers to no other;"
+            ' try: transport = "worker"'
+        ),
+    ),
+    (
+        "[cueapi]\nwebhook_url = 'https://web1:8443/verify'",
+        (
+            "2: cueapi.webhook_url: is no address on the internet, and CueAPI delivers to no other;"
+            ' try: transport = "worker"'
+        ),
     ),
     (
         "[cueapi]\ntransport = 'webhook'\n[listen]\ntrigger = 'off'",
@@ -237,7 +268,6 @@ def test_a_runbook_must_be_a_web_page(problems, runbook):
     ("table", "key"),
     [
         *(("daemon", key) for key in ["retention"]),
-        *(("cueapi", key) for key in ["base_url", "webhook_url", "api_key"]),
         *(("jobs.a", key) for key in ["user"]),
     ],
 )
