@@ -117,6 +117,8 @@ class Config:
             second=self.alerts.second,
             remind=tuple(timedelta(seconds=each) for each in self.alerts.remind_s),
             fallback=timedelta(seconds=self.cueapi.fallback_after_s if waits else 0),
+            triggered=waits,
+            reports=waits and self.cueapi.api_key is not None,
             drills=self.alerts.drills,
             heartbeat=timedelta(seconds=self.heartbeat.every_s) if self.heartbeat else None,
         )

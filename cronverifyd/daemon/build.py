@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cronverifyd.config.secrets import resolve
+from cronverifyd.cue.client import CueApi
 from cronverifyd.daemon.clock import read_clock
 from cronverifyd.engine.engine import Engine
 from cronverifyd.errors import ConfigError
@@ -49,6 +50,14 @@ def heartbeat(config: Config) -> Heartbeat | None:
     if not usable(url):
         raise ConfigError("heartbeat.url: must be an http(s) address")
     return Heartbeat(url)
+
+
+def cue(config: Config) -> CueApi | None:
+    """Make a client of CueAPI; None without a key, or where it has nothing to do."""
+    key = config.cueapi.api_key
+    if key is None or config.cueapi.transport == "off":
+        return None
+    return CueApi(config.cueapi.base_url, resolve(key, os.environ))
 
 
 @contextmanager

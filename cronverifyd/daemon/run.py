@@ -16,23 +16,38 @@ from typing import TYPE_CHECKING
 from cronverifyd import state
 from cronverifyd.config.load import load
 from cronverifyd.config.secrets import resolve
+from cronverifyd.cue.reports import tell
+from cronverifyd.cue.wanted import Setting
+from cronverifyd.cue.worker import Worker
 from cronverifyd.daemon import build
 from cronverifyd.daemon.bell import Bell
 from cronverifyd.daemon.clock import read_clock
 from cronverifyd.daemon.couriers import Couriers
 from cronverifyd.daemon.edits import Edits, edition_of
+from cronverifyd.daemon.poller import Poller
 from cronverifyd.daemon.surveyor import survey
 from cronverifyd.daemon.timer import TICK_S, Timer
 from cronverifyd.daemon.watch import Watch
-from cronverifyd.daemon.worker import Worker
+from cronverifyd.daemon.worker import Worker as Thread
 from cronverifyd.engine.engine import Hands
 from cronverifyd.errors import CronverifydError, StateError, UnavailableError
 from cronverifyd.host.machine import Machine
 from cronverifyd.host.rehearsal import rehearse
 from cronverifyd.host.volumes import Volumes
-from cronverifyd.model import Beaten, Delivered, Notice, NoticeKind, Severity, TriggeredBy
+from cronverifyd.model import (
+    Beaten,
+    Delivered,
+    Delivery,
+    DeliveryResult,
+    Notice,
+    NoticeKind,
+    Reported,
+    Severity,
+    TriggeredBy,
+)
 from cronverifyd.report.proof import unproven
 from cronverifyd.systemd import Supervisor
+from cronverifyd.tell.redact import redacted
 from cronverifyd.web import control, status, trigger
 from cronverifyd.web.doors import Doors
 from cronverifyd.web.hosts import keep_to, names_of
@@ -46,11 +61,12 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from cronverifyd.config.pieces import Config
+    from cronverifyd.cue.client import CueApi
     from cronverifyd.daemon.bell import Envelope
     from cronverifyd.daemon.edits import Edition
     from cronverifyd.engine.engine import Engine
     from cronverifyd.intake.tail import Tail
-    from cronverifyd.model import Measure, Measured, Rehearsal, Rehearsed, Report, Reported
+    from cronverifyd.model import Measure, Measured, Rehearsal, Rehearsed, Report
     from cronverifyd.scope import Scope
     from cronverifyd.store.reader import Reader
     from cronverifyd.tell.heartbeat import Heartbeat
@@ -124,17 +140,19 @@ class Life:
         self._supervisor = Supervisor(os.environ)
         self._deaths: list[Exception] = []
         self._heartbeat: Heartbeat | None = None
+        self._cue: CueApi | None = None
 
     def live(self) -> Life | None:
         """Serve until told to stop (None), or until a new configuration is in force (its life)."""
         for warning in self.config.warnings:
             log.warning("%s", warning)
         self._heartbeat = build.heartbeat(self.config)
+        self._cue = build.cue(self.config)
         couriers = Couriers(build.senders(self.config, sys.stdout), self._bell.put)
-        surveyor: Worker[Measure, Measured] = Worker("surveyor", survey, self._bell.put)
-        rehearsals: Worker[Rehearsal, Rehearsed] = Worker("drill", self._rehearse, self._bell.put)
-        heart: Worker[tuple[str, ...], Beaten] = Worker("heart", self._beat, self._bell.put)
-        reports: Worker[Report, Reported] = Worker("reports", self._report, self._bell.put)
+        surveyor: Thread[Measure, Measured] = Thread("surveyor", survey, self._bell.put)
+        rehearsals: Thread[Rehearsal, Rehearsed] = Thread("drill", self._rehearse, self._bell.put)
+        heart: Thread[tuple[str, ...], Beaten] = Thread("heart", self._beat, self._bell.put)
+        reports: Thread[Report, Reported] = Thread("reports", self._report, self._bell.put)
         workers = (surveyor, rehearsals, heart, reports)
         hands = Hands(
             send=couriers.hand_over,
@@ -155,6 +173,9 @@ class Life:
             for worker in workers:
                 stack.callback(worker.stop, _WORKER_STOPS_WITHIN_S)
                 worker.start()
+            if (poller := self._poller()) is not None:
+                stack.callback(poller.stop, _WORKER_STOPS_WITHIN_S)
+                poller.start()
             stack.callback(self._watch.stop, _WATCH_STOPS_WITHIN_S)
             self._watch.start()
             stack.callback(self._timer.stop)
@@ -220,6 +241,14 @@ class Life:
         self._supervisor.tell(f"READY=1\nSTATUS=watching {watched} jobs")
         return True
 
+    def _poller(self) -> Poller | None:
+        """Make the worker's thread, with a client of its own; None with another transport."""
+        client = build.cue(self.config) if self.config.cueapi.transport == "worker" else None
+        if client is None:
+            return None
+        setting = Setting(instance=self.config.daemon.instance, transport="worker")
+        return Poller(Worker(client, self._bell, setting.task), self._die)
+
     def _servers(self) -> list[Server]:
         """Bind the doors. Raises ConfigError for a port that cannot be had."""
         control_path = self.config.daemon.state_dir / state.CONTROL_SOCKET
@@ -268,7 +297,16 @@ class Life:
         return Beaten(error=error)
 
     def _report(self, report: Report) -> Reported:
-        raise NotImplementedError
+        """Tell CueAPI what came of an execution; whatever goes wrong is what came of it."""
+        if self._cue is None:
+            delivery = Delivery(result=DeliveryResult.REFUSED, error="there is no API key")
+            return Reported(execution=report.execution, delivery=delivery)
+        try:
+            return tell(self._cue, report, redacted)
+        except Exception as error:  # noqa: BLE001 (the thread's edge: it is tried again)
+            what = f"the report failed: {type(error).__name__}"
+            delivery = Delivery(result=DeliveryResult.RETRY, error=what)
+            return Reported(execution=report.execution, delivery=delivery)
 
     def _die(self, error: Exception) -> None:
         self._deaths.append(error)
@@ -300,6 +338,7 @@ class Life:
         """
         build.senders(self.config, sys.stdout)
         build.heartbeat(self.config)
+        build.cue(self.config)
         if self.config.daemon.state_dir != before.daemon.state_dir:
             with state.hold(self.config.daemon.state_dir):
                 pass
