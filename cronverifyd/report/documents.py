@@ -184,6 +184,7 @@ def _job(
         "verdict": shown.judgment.verdict if shown else Verdict.PENDING,
         "reason": shown.judgment.reason if shown else waiting,
         "slot": shown.slot.at.isoformat() if shown else None,
+        "triggered_by": shown.triggered_by if shown else None,
         "next": upcoming.at.isoformat() if upcoming else None,
         "deadline": awaited.deadline.isoformat() if awaited else None,
         "incident": _incident(incident),

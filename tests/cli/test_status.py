@@ -61,6 +61,7 @@ def test_the_document_has_these_keys_and_no_others(place, cli):
                 "verdict": "ok",
                 "reason": 'ended with status "success" at 03:10:00 after 10 min',
                 "slot": "2024-05-15T03:00:00+00:00",
+                "triggered_by": "file",
                 "last_ok": "2024-05-15T03:10:00+00:00",
                 "next": "2024-05-16T03:00:00+00:00",
                 "deadline": "2024-05-15T04:05:00+00:00",

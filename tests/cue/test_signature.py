@@ -1,8 +1,11 @@
 """CueAPI's signature: the vendor's vector, and everything that must not pass for one."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cueapi import verify_webhook
+from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,3 +103,28 @@ def test_no_header_makes_it_raise_and_none_is_guessed(signature, timestamp, body
 def test_what_is_signed_verifies(body, secret):
     signature = sign(secret, TIMESTAMP, body)
     assert accepted(secrets=[secret], signature=signature, body=body)
+
+
+# ---- the vendor's own check (the published SDK, a test's dependency only) ------------------------
+
+
+@given(
+    document=st.dictionaries(st.text(max_size=8), st.none() | st.integers() | st.text(max_size=20)),
+    secret=st.text("abcdef0123456789", min_size=1, max_size=64),
+    late_s=st.integers(-400, 400),
+    spoilt=st.booleans(),
+)
+def test_the_published_sdk_agrees_with_ours(document, secret, late_s, spoilt):
+    body = json.dumps(document, sort_keys=True).encode()
+    signature = sign(secret, TIMESTAMP, body + b" " if spoilt else body)
+    now = NOW + timedelta(seconds=late_s)
+    with freeze_time(now):
+        theirs = verify_webhook(body, signature, secret, TIMESTAMP)
+    ours = verify([secret], signature=signature, timestamp=TIMESTAMP, body=body, now=now)
+    assert ours is theirs
+    assert ours is (abs(late_s) <= 300 and not spoilt)
+
+
+def test_the_published_sdk_takes_the_vector():
+    with freeze_time(NOW):
+        assert verify_webhook(BODY, SIGNATURE, SECRET, TIMESTAMP)
