@@ -31,6 +31,7 @@ _COMMANDS = {
     "mute": "Tell nobody of a job for a while.",
     "unmute": "End a mute before its time.",
     "drill": "Prove that a failure would be told, on every channel.",
+    "cue": "Make CueAPI's cues equal to the configuration, or compare them.",
     "config": "Check a configuration, or import one.",
     "demo": "Show all of it in under a minute, in a temporary folder.",
 }

@@ -114,7 +114,7 @@ def plan(jobs: Iterable[Job], setting: Setting, existing: Sequence[Cue], usage: 
     taken = {str(cue.get("name")) for cue in others} & by_name.keys()
     edits = {name: _edit(ours.get(name), by_name[name], setting) for name in by_name.keys() - taken}
     found: list[Change] = [
-        _delete(ours[name], "no job needs it") for name in sorted(ours.keys() - by_name.keys())
+        _delete(ours[name], "no longer wanted") for name in sorted(ours.keys() - by_name.keys())
     ]
     found += [change for name in sorted(edits) for change in edits[name]]
     return Plan(

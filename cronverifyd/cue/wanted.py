@@ -99,7 +99,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wish:
-    """All cues that are wanted. `shared`: jobs that fall due together have one.
+    """All cues that are wanted. `shared`: some jobs that fall due together have one.
 
     By the jobs' names: `without` has those that no cue can serve, `unfit` those that the plan has
     no room for, `notes` what is odd about a cue, each with a sentence.
@@ -131,9 +131,10 @@ def wish(jobs: Iterable[Job], setting: Setting, room: Room) -> Wish:
     if room.holds(cues):
         return Wish(cues=cues, without=without, notes=notes)
     fitting = _fitting(served, setting, room)
+    cues = _shared(fitting, setting)
     return Wish(
-        cues=_shared(fitting, setting),
-        shared=True,
+        cues=cues,
+        shared=any(len(cue.jobs) > 1 for cue in cues),
         without=without,
         unfit={name: _too_much(of, room) for name, of in plain.items() if name not in fitting},
         notes=notes,

@@ -171,7 +171,7 @@ def test_a_group_that_the_service_does_not_show_is_not_compared(group):
 def test_a_cue_that_no_job_needs_is_deleted(wanted):
     found = plan(wanted, WEBHOOK, shown(account_with(BACKUP)), NO_LIMIT)
     (gone,) = [change for change in found.changes if isinstance(change, Delete)]
-    assert (gone.name, gone.why) == ("cronverifyd/web1/db-backup", "no job needs it")
+    assert (gone.name, gone.why) == ("cronverifyd/web1/db-backup", "no longer wanted")
     assert found.changes[0] is gone  # before anything is made
 
 
