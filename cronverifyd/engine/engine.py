@@ -240,6 +240,8 @@ class Engine:
         process that is gone: it was looked for before the files were read.
         """
         if self._torn:
+            with self._unit():
+                self._post.recover(now)
             self._remember(now)
             self._torn = False
         self._causes.look(now)

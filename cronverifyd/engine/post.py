@@ -76,6 +76,13 @@ class Post:
             self._free_at[channel] = now + max(self._scope.gather, pace)
             self._send(channel, parcel.rows, parcel.message)
 
+    def recover(self, now: datetime) -> None:
+        """Send again what was marked as being sent and never handed over; within a transaction.
+
+        A database that fails at the commit may have kept the mark all the same.
+        """
+        self._store.outbox.recover(now, self._busy)
+
     def report(self, delivered: Delivered) -> None:
         """Take a sender's report; it is kept until it can be recorded."""
         self._reports.append(delivered)

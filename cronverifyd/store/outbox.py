@@ -24,7 +24,7 @@ from cronverifyd.store.instants import from_us, from_us_or_none, to_us
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from cronverifyd.model import Delivery
@@ -260,11 +260,15 @@ class Outbox:
         ).fetchall()
         return [(row["channel"], _message_of(row)) for row in sorted(rows, key=itemgetter("seq"))]
 
-    def recover(self, now: datetime) -> int:
-        """Queue again what a crash left in the middle of sending; return how many rows."""
-        rows = self._db.execute(
-            "SELECT id, kind, message FROM outbox WHERE state = ?", (AlertState.SENDING,)
+    def recover(self, now: datetime, busy: Collection[str] = ()) -> int:
+        """Queue again what a crash left in the middle of sending; return how many rows.
+
+        `busy`: channels of which somebody sees to that, for they are sending.
+        """
+        found = self._db.execute(
+            "SELECT id, channel, kind, message FROM outbox WHERE state = ?", (AlertState.SENDING,)
         ).fetchall()
+        rows = [row for row in found if row["channel"] not in busy]
         for row in rows:
             message = replace(_message_of(row), may_repeat=True)
             self._db.execute(

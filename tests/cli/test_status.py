@@ -20,6 +20,7 @@ KEYS = {
     "last_ok",
     "next",
     "deadline",
+    "triggered_by",
     "incident",
     "muted_until",
     "strip",
