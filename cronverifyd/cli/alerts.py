@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-_STYLES = {"sent": "green", "dead": "bold red", "failed": "yellow", "superseded": "dim"}
+_SILENT = {
+    "superseded": "its failure was never told",
+    "muted": "kept back until the mute ends",
+    "folded": "told by the message that names its cause",
+}
+_STYLES = {
+    "sent": "green",
+    "dead": "bold red",
+    "failed": "yellow",
+    **dict.fromkeys(_SILENT, "dim"),
+}
 
 
 @click.command("alerts")
@@ -84,8 +94,8 @@ def _row(row: dict[str, Any], now: datetime) -> tuple[Text | str, ...]:
 def _outcome(row: dict[str, Any], now: datetime) -> str:
     if row["sent_at"] is not None:
         return f"took it {words.ago(row['sent_at'], now)}"
-    if row["state"] == "superseded":
-        return "its failure was never told"
+    if row["state"] in _SILENT:
+        return words.safe(row["error"], 200) or _SILENT[row["state"]]
     tried = f", tried {plural(row['tries'], 'time')}" if row["tries"] else ""
     again = f"; again {words.ago(row['next_try'], now)}" if row["next_try"] else ""
     return f"{words.safe(row['error'], 200) or 'waits'}{tried}{again}"

@@ -104,9 +104,14 @@ def _without_daemon(config: Config, run: str, began: float) -> Iterator[Link]:
 
 
 def _rehearse(config: Config, run: str) -> Rehearsed:
-    from cronverifyd.host.rehearsal import rehearse
+    """Run the wrapper; a file that it has to make belongs to the state folder's owner."""
+    from cronverifyd import state
+    from cronverifyd.host.rehearsal import rehearse, writable_file
     from cronverifyd.model import Rehearsal
 
+    file = writable_file(config.daemon.outcomes)
+    if file is not None and not file.exists():
+        state.become_owner(config.daemon.state_dir)
     return rehearse(Rehearsal(run=run, fails=True), config.daemon.outcomes)
 
 

@@ -1,8 +1,14 @@
 """`ack`, `mute` and `unmute`, without a daemon; with one, tests/e2e/test_alerts.py does it."""
 
+import os
+import shutil
+
 import pytest
 
+from cronverifyd import wrap
 from tests.builders import finished
+from tests.cli.place import Place
+from tests.cli.process import run
 
 
 @pytest.fixture
@@ -94,6 +100,7 @@ def test_a_mute_is_shown_until_it_is_over_and_says_what_it_swallowed(place, cli)
     assert told["muted"].endswith("(new disk); 1 message swallowed")
     (row,) = cli("alerts", "--json", *where).json["alerts"]
     assert (row["state"], row["next_try"]) == ("muted", None)
+    assert "kept back until the mute ends" in cli("alerts", *where).out
     done = cli("unmute", "db-backup", *where, now="03:20")
     assert done.out == "the mute of db-backup is over; it swallowed 1 message\n"
     assert "[CRITICAL] 1 thing not well on testhost" in done.err
@@ -111,3 +118,19 @@ def test_everything_is_muted_at_once(place, cli):
     )
     assert "everything: muted until 03:30" in cli("status", *where, now="02:01").out
     assert cli("unmute", "--all", *where, now="02:05").out.startswith("the mute of everything")
+
+
+def test_a_drill_of_roots_leaves_none_of_its_files_in_a_state_of_another(open_folder, nobody):
+    here = Place(open_folder)
+    os.chown(here.state, nobody.uid, nobody.gid)
+    wrapper = open_folder / "cronverify-wrap"
+    shutil.copy(wrap.__file__, wrapper)
+    wrapper.chmod(0o755)
+    given = nobody.as_root
+    env = given["env"] | {"PATH": f"{open_folder}:{os.environ['PATH']}"}
+    done = run("drill", "--config", here.config, python=given["python"], env=env)
+    assert "wrapper: the job failed as it was meant to" in done.out
+    assert "channel ops: took it" in done.out
+    owners = {path.name: path.stat().st_uid for path in here.state.iterdir()}
+    assert "outcomes.jsonl" in owners
+    assert set(owners.values()) == {nobody.uid}
