@@ -30,7 +30,7 @@ from cronverifyd.daemon.timer import TICK_S, Timer
 from cronverifyd.daemon.watch import Watch
 from cronverifyd.daemon.worker import Worker as Thread
 from cronverifyd.engine.engine import Hands
-from cronverifyd.errors import CronverifydError, StateError, UnavailableError
+from cronverifyd.errors import ConfigError, CronverifydError, StateError, UnavailableError
 from cronverifyd.host.machine import Machine
 from cronverifyd.host.rehearsal import rehearse
 from cronverifyd.host.volumes import Volumes
@@ -256,9 +256,19 @@ class Life:
         if self.config.listen.trigger is not None:
             app = trigger.create_app(self._bell, self._doors(), read_clock)
             doors.append(("trigger", app, bind_tcp(*self.config.listen.trigger)))
-        if self.config.listen.status is not None:
-            doors.append(("status", self._status_app(), bind_tcp(*self.config.listen.status)))
+        if (listener := self._status_listener()) is not None:
+            doors.append(("status", self._status_app(), listener))
         return [Server(name, app, listener, self._die) for name, app, listener in doors]
+
+    def _status_listener(self) -> socket.socket | None:
+        """Bind the status listener; that its port is taken is no reason not to watch."""
+        if self.config.listen.status is None:
+            return None
+        try:
+            return bind_tcp(*self.config.listen.status)
+        except ConfigError as error:
+            log.error("no status page: %s hint=%s", error, error.remedy)  # noqa: TRY400
+            return None
 
     def _status_app(self) -> Flask:
         listen = self.config.listen
@@ -344,10 +354,9 @@ class Life:
                 pass
         if self.config.listen.trigger is not None:
             self._doors()
-        own = {before.listen.trigger, before.listen.status}
-        for address in (self.config.listen.trigger, self.config.listen.status):
-            if address is not None and address not in own:
-                bind_tcp(*address).close()
+        trigger_at = self.config.listen.trigger
+        if trigger_at and trigger_at not in {before.listen.trigger, before.listen.status}:
+            bind_tcp(*trigger_at).close()
 
     def _broken(self, error: CronverifydError) -> Notice:
         digest = hashlib.blake2b(str(error).encode(), digest_size=8).hexdigest()

@@ -64,3 +64,12 @@ def test_a_name_that_is_not_its_own_is_refused(running, host):
 def test_the_trigger_shows_nothing_of_it(running):
     status, _ = running.request("GET", "/api/v1/status")[:2]
     assert status == 404
+
+
+def test_a_port_that_is_taken_keeps_nobody_from_watching(tmp_path, slack, running):
+    other = tmp_path / "other"
+    other.mkdir()
+    with Daemon(other, JOB, slack, status=f"127.0.0.1:{running.status_port}") as second:
+        second.append({"job": "a", "status": "failed"})
+        slack.wait_for("a failed", within_s=5)
+        assert f"no status page: cannot listen on 127.0.0.1:{running.status_port}" in second.log
