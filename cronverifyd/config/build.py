@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _MAX_DURATION_S = 3600.0
 _GRACE_S = 300.0
-_BEAT_S, _FASTEST_BEAT_S = 60.0, 10.0
+_BEAT_S, _FASTEST_BEAT_S = 60.0, 1.0
 _SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 _MOST_WINDOWS = 2_000
 _CONSOLE = Channel(name="console", kind="console")

@@ -1,8 +1,8 @@
 """The heartbeat: somebody off this host hears that the chain holds, or why it does not.
 
-That is how Healthchecks and its like are pinged: the address itself while all is well, `/fail`
-after it, with the reasons as body, where something is not. Uptime Kuma's addresses
-(`/api/push/KEY`) take a status and a message as parameters instead.
+That is how Healthchecks and its like are pinged: a GET of the address itself while all is well, a
+POST with `/fail` after it, with the reasons as body, where something is not. The addresses of Uptime
+Kuma (`/api/push/KEY`) take a GET with a status and a message as parameters instead.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class Heartbeat:
         """Say that all is proven, or what is not; give what went wrong with that, or None."""
         reason = one_line("; ".join(faults), _REASON)
         postbox = Postbox(address(self._url, reason), self._session, self._timeouts_s)
+        if not reason or _KUMA in urlsplit(self._url).path:
+            return _error(postbox.get())
         headers = {"Content-Type": "text/plain; charset=utf-8"}
         return _error(postbox.post_bytes(reason.encode(), headers))
 

@@ -66,15 +66,29 @@ class Postbox:
         A connection a message: the far end closes idle ones, and messages are rare. The
         environment's proxies and CA bundle serve all hosts but this one, which no proxy reaches.
         """
+        return self._send("POST", body, {**_JSON, **headers})
+
+    def get(self) -> Delivery:
+        """Ask for the address, as a browser does, and say what came of it; raise nothing."""
+        return self._send("GET", None, {"User-Agent": _JSON["User-Agent"]})
+
+    def _send(self, method: str, body: bytes | None, headers: Mapping[str, str]) -> Delivery:
         try:
             with self._session() as session:
                 session.trust_env = not is_loopback(self._host)
-                return self._post(session, body, {**_JSON, **headers})
+                return self._sent(session, method, body, headers)
         except (OSError, HTTPError) as error:
             return self._failed(error)
 
-    def _post(self, session: requests.Session, body: bytes, headers: Mapping[str, str]) -> Delivery:
-        with session.post(
+    def _sent(
+        self,
+        session: requests.Session,
+        method: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+    ) -> Delivery:
+        with session.request(
+            method,
             self._url,
             data=body,
             headers=headers,

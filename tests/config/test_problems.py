@@ -169,8 +169,8 @@ MISTAKES = [
     (JOB + "enabled = 0", "3: jobs.a.enabled: must be true or false (got 0)"),
     (JOB + "enabled = 'no'", '3: jobs.a.enabled: must be true or false (got "no")'),
     (
-        "[heartbeat]\nurl = { env = 'H' }\nevery = '9s'\n",
-        "3: heartbeat.every: must be at least 10 s",
+        "[heartbeat]\nurl = { env = 'H' }\nevery = '900ms'\n",
+        "3: heartbeat.every: must be at least 1 s",
     ),
     (
         "[jobs.cronverifyd-drill]\nschedule = '06:00'",

@@ -37,6 +37,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.received.append((self.path, None))
+        self.server.answers.get(self.path, says(404))(self)
 
     def log_message(self, format, *args):
         """Keep quiet."""

@@ -44,7 +44,7 @@ def test_good_news_and_bad_arrive():
         assert heart.beat(()) is None
         assert heart.beat(("the disk of /data is full", "no run has come through")) is None
         assert receiver.received == [
-            ("/ping/abc", ""),
+            ("/ping/abc", None),
             ("/ping/abc/fail", "the disk of /data is full; no run has come through"),
         ]
 
