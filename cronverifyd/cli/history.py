@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
+_ASKED = {"cueapi", "http", "check"}
+"""Who asked for the look that found it; else it was the file or the time."""
+
+
 @click.command("history")
 @click.argument("job", metavar="JOB")
 @click.option("-n", "count", type=click.IntRange(1, 100_000), default=20, show_default=True)
@@ -81,7 +85,9 @@ def _print(document: dict[str, Any], out: Console) -> None:
 
 
 def _reason(slot: dict[str, Any]) -> str:
-    return words.safe(slot["reason"]) + (" (found late)" if slot["found_late"] else "")
+    late = " (found late)" if slot["found_late"] else ""
+    by = slot["triggered_by"]
+    return words.safe(slot["reason"]) + late + (f" (asked by {by})" if by in _ASKED else "")
 
 
 def _rows(slot: dict[str, Any]) -> Iterator[tuple[Text | str, ...]]:

@@ -1,8 +1,8 @@
 """The heartbeat: somebody off this host hears that the chain holds, or why it does not.
 
-That is how Healthchecks and its like are pinged: a GET of the address itself while all is well, a
-POST with `/fail` after it, with the reasons as body, where something is not. The addresses of Uptime
-Kuma (`/api/push/KEY`) take a GET with a status and a message as parameters instead.
+Healthchecks and its like are pinged so: a GET of the address itself while all is well, a POST with
+`/fail` after it, and the reasons as body, where something is not. The addresses of Uptime Kuma
+(`/api/push/KEY`) take a GET with a status and a message as parameters.
 """
 
 from __future__ import annotations
