@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 OUT_OF_REACH_AFTER = timedelta(minutes=5)
 """What a channel did not take for so long is told on the second one."""
 
+_MANY = 10
+"""After a message of so many, more is likely to come: it is gathered for twice as long."""
+
 _PACE = timedelta(seconds=1)
 """Slack takes a message a second from a webhook."""
 
@@ -73,7 +76,8 @@ class Post:
         if parcel is not None:
             self._busy.add(channel)
             pace = _PACE if self._scope.channels[channel].kind == "slack" else timedelta()
-            self._free_at[channel] = now + max(self._scope.gather, pace)
+            gather = self._scope.gather * (2 if len(parcel.rows) >= _MANY else 1)
+            self._free_at[channel] = now + max(gather, pace)
             self._send(channel, parcel.rows, parcel.message)
 
     def recover(self, now: datetime) -> None:

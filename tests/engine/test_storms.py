@@ -163,3 +163,17 @@ def test_a_job_with_a_tag_goes_to_the_channels_that_want_it(make):
     world.look_only("03:02")
     rows = world.rows("SELECT job, channel FROM outbox ORDER BY job, channel")
     assert rows == [("a", "money"), ("a", "ops"), ("b", "ops"), ("c", "money")]
+
+
+def test_after_a_message_of_many_the_next_is_gathered_for_twice_as_long(make):
+    names = [f"job-{number:02}" for number in range(30)]
+    world = make(*(job(name=name) for name in names), gather_s=5)
+    bad = {name: good(name, "03:01").replace(b'"success"', b'"failed"') for name in names}
+    world.write(bad[names[0]])
+    assert len(turn(world, "03:01:00")) == 1
+    world.write(*(bad[name] for name in names[1:20]))
+    assert turn(world, "03:01:01") == []
+    assert [len(message.parts) for message in turn(world, "03:01:05")] == [19]
+    world.write(*(bad[name] for name in names[20:]))
+    assert turn(world, "03:01:10") == []
+    assert [len(message.parts) for message in turn(world, "03:01:15")] == [10]
