@@ -232,7 +232,8 @@ class Job:
     checked. `expect`: assertions as written (judge/expect.py says how). `tolerate`: so many bad
     slots in a row stay silent; `recover_after`: so many good ones close an incident. `channels`:
     those that the job names itself; none: it takes the default route. `tags`: what channels may go
-    by.
+    by. `user`: whose outcomes count, beside root's; None: anybody's. `user_uid`: the number of that
+    user; None: there is none of that name, so that root's alone count.
     """
 
     name: str
@@ -252,6 +253,8 @@ class Job:
     tags: tuple[str, ...] = ()
     runbook: str | None = None
     enabled: bool = True
+    user: str | None = None
+    user_uid: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -328,7 +331,9 @@ class Run:
     `started_at`. `slot_hint`, `run_date`: the slot that the writer named. `lost_at`, `loss`: when
     it was seen, and why, that no end will ever be recorded. `artifacts`: one for each of the job's
     rules when it ended; empty: not measured yet; None: it has not ended, or there was no rule when
-    it did.
+    it did. `writer_uid`: the owner of the file that its newest line stands in; None: that is not
+    known, or others may write there as well. `spoofed`: that is none whose outcomes count for the
+    job, so no verdict heeds it.
     """
 
     run: str
@@ -361,6 +366,8 @@ class Run:
     lost_at: datetime | None = None
     loss: Loss | None = None
     artifacts: tuple[Artifact, ...] | None = None
+    writer_uid: int | None = None
+    spoofed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -370,7 +377,8 @@ class Mark:
     `probe`: a hash of the file's first bytes and of those before `position`. `looked_at`: when it
     was last read to its end. `over`: it was renamed, read to its end and let go, or its loss was
     reported, so nothing more is lost when it goes. `file_id` None: the store has not numbered the
-    file yet.
+    file yet. `writer_uid`: the file's owner when it was last read; None: others may write it as
+    well, so that it proves nobody.
     """
 
     path: str
@@ -381,6 +389,7 @@ class Mark:
     probe: bytes = b""
     over: bool = False
     file_id: int | None = None
+    writer_uid: int | None = None
 
     @property
     def key(self) -> tuple[int, int]:
@@ -394,13 +403,14 @@ class Hole:
 
     `until` None: it lasts, for the file still cannot be read; what was written is read afterwards.
     Else lines of between `since` and `until` are lost. `reason`: a sentence's end, such as "was
-    truncated".
+    truncated". `writer_uid`: whose file it is; None: nobody's, or that is not known.
     """
 
     path: str
     since: datetime
     reason: str
     until: datetime | None = None
+    writer_uid: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -454,13 +464,14 @@ class FindingKind(StrEnum):
 
     duplicate: its slot had its good runs already. off_schedule: the same, and it started after the
     deadline. overlap: it began before the last run had ended. unregistered: its job stands in no
-    configuration.
+    configuration. spoofed: it was written by somebody whose outcomes do not count for its job.
     """
 
     DUPLICATE = "duplicate"
     OFF_SCHEDULE = "off_schedule"
     OVERLAP = "overlap"
     UNREGISTERED = "unregistered"
+    SPOOFED = "spoofed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

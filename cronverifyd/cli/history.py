@@ -111,4 +111,5 @@ def _run_cells(run: dict[str, Any] | None, slot: datetime) -> tuple[str, str, st
     took = "-" if run["duration_s"] is None else format_duration(run["duration_s"])
     code = "-" if run["exit_code"] is None else str(run["exit_code"])
     ended_by = words.safe(run["signal"], 12) or code
-    return started, took, words.safe(run["status"], 40), ended_by
+    status = words.safe(run["status"], 40) + (" (spoofed)" if run["spoofed"] else "")
+    return started, took, status, ended_by

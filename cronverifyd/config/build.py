@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import ipaddress
 import math
+import pwd
 import socket
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -245,12 +246,29 @@ def _job(name: str, values: _Values, common: _Common, site: Site) -> Job:
         tags=tuple(values["tags"]),
         runbook=values["runbook"],
         enabled=values["enabled"],
+        user=values["user"],
+        user_uid=_uid(values["user"], (*keys, "user"), site),
     )
     # A mistyped key might have set the window.
     if site.sheet.sound(keys) or (values["max_duration"] and values["grace"]):
         _check_start_within(job, keys, site)
     _check_route(values["channels"] or (), common.channels, (*keys, "channels"), site)
     return job
+
+
+def _uid(user: str | None, keys: Keys, site: Site) -> int | None:
+    """Find a user's number; None, with a warning, where there is no such user on this host."""
+    if user is None:
+        return None
+    if user.isdecimal() and user.isascii():
+        return int(user)
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        guess = did_you_mean(user, (each.pw_name for each in pwd.getpwall()))
+        sentence = f'this host has no user "{user}"{guess}: only root\'s outcomes count'
+        site.sheet.warning(keys, f"{sentence}, until there is one and this file is read again")
+        return None
 
 
 def _artifacts(rules: Sequence[_Values], keys: Keys, site: Site) -> tuple[ArtifactRule, ...]:

@@ -24,6 +24,7 @@ Fault = tuple[Keys, str]
 
 _LONGEST_S = 366 * 86_400.0
 _MOST = 1_000
+_LONGEST_USER = 256  # LOGIN_NAME_MAX of Linux
 _LARGEST = 2**63 - 1  # number of TOML, and size of a file (off_t)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -99,6 +100,13 @@ def status(value: Any) -> str:
     """Read the status of an outcome, 40 characters at most."""
     if len(text(value)) > 40:
         raise RefusedError(f"must have 40 characters at most {got(value)}")
+    return str(value)
+
+
+def user(value: Any) -> str:
+    """Read the name or the number of a user."""
+    if text(value) != value.strip() or len(value) > _LONGEST_USER:
+        raise RefusedError(f"must be the name or the number of a user {got(value)}")
     return str(value)
 
 

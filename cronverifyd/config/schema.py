@@ -140,7 +140,7 @@ SCHEMA = Table(
                     "recover_after": Key(read=readers.count(1), default=1),
                     "severity": Key(read=readers.severity, default=Severity.CRITICAL),
                     "channels": Key(read=readers.each(readers.text)),
-                    "user": LATER,
+                    "user": Key(read=readers.user),
                     "tags": Key(read=readers.each(readers.text), default=()),
                     "runbook": Key(read=addresses.http_url),
                     "enabled": Key(read=readers.flag, default=True),

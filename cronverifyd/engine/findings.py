@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cronverifyd.engine import messages
-from cronverifyd.judge.findings import overlaps, surplus, unregistered
+from cronverifyd.intake.owner import name_of
+from cronverifyd.judge.findings import overlaps, spoofed, surplus, unregistered
 from cronverifyd.judge.runs import start_of
 from cronverifyd.model import FindingKind
 
@@ -67,6 +68,17 @@ class Findings:
         known = self._store.findings(now - timedelta(days=1))
         if sum(f.kind is FindingKind.UNREGISTERED for f in known) < _MOST_UNREGISTERED:
             self._note(unregistered(run, path), now)
+
+    def see_spoofed(self, job: Job, run: Run, path: str, now: datetime) -> None:
+        """Note, within a transaction, that somebody has written what does not count for a job.
+
+        Once in a while, and not each run: whoever does so would fill the database.
+        """
+        last = self._store.last_finding(run.job, FindingKind.SPOOFED)
+        if last is not None and now - last < TOLD_AGAIN_AFTER:
+            return
+        writer = None if run.writer_uid is None else name_of(run.writer_uid)
+        self._note(spoofed(job, run, path, writer), now)
 
     def gather(self) -> list[Finding]:
         """Say what is odd of all that was remembered, now that all has been read."""

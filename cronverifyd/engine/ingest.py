@@ -11,6 +11,7 @@ from cronverifyd.errors import OutcomeError
 from cronverifyd.intake.rejected import keep_rejected, rejection
 from cronverifyd.judge import outcome
 from cronverifyd.judge.runs import CLOCKS_DIFFER, Calendar, Window, join, slot_of, start_of
+from cronverifyd.judge.writers import counts, spoofed_id
 from cronverifyd.model import EventKind, Verdict
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Ingest:
                 if self._drills.take(event, mark.path, now):
                     continue
                 run = self._joined(event, mark, line.offset, window, now)
-                for slot in self._take_run(run, mark, now):
+                for slot in self._take_run(*run, mark, now):
                     touched[slot.job, slot.at] = slot
         if rejections:
             self._reject(rejections, mark, now)
@@ -62,33 +63,38 @@ class Ingest:
         self, event: Event, mark: Mark, offset: int, window: Window, now: datetime
     ) -> tuple[Run, tuple[Run, datetime] | None]:
         """Join a line to its run; give that as it is now, and as it was known with its slot."""
-        run_id = self._run_id(event, mark, offset)
+        job = self._scope.jobs.get(event.job)
+        spoofed = job is not None and not counts(job, mark.writer_uid)
+        run_id = self._run_id(event, mark, offset, spoofed=spoofed)
         known = self._store.run(event.job, run_id)
         run = join(known[0] if known else None, event, run_id=run_id, written=window)
+        run = replace(run, writer_uid=mark.writer_uid, spoofed=spoofed)
         if event.at is None or event.at > window.latest + CLOCKS_DIFFER:
             self._store.note("untimed", now, job=event.job, run=run_id, written=window)
         return run, known
 
-    def _run_id(self, event: Event, mark: Mark, offset: int) -> str:
+    def _run_id(self, event: Event, mark: Mark, offset: int, *, spoofed: bool) -> str:
         """Name the run of a line: as its writer does, else the open run without a name, else anew.
 
         Names of ours begin with a tilde and sort as the lines stand.
         """
         if event.run is not None:
-            return event.run
-        if event.kind is EventKind.FINISH:
+            return spoofed_id(event.run, mark.writer_uid) if spoofed else event.run
+        if event.kind is EventKind.FINISH and not spoofed:
             open_run = self._store.open_run_without_id(event.job)
             if open_run is not None:
                 return open_run
         return f"~{mark.file_id or 0:08x}.{offset:012x}"
 
     def _take_run(
-        self, joined: tuple[Run, tuple[Run, datetime] | None], mark: Mark, now: datetime
+        self, run: Run, known: tuple[Run, datetime] | None, mark: Mark, now: datetime
     ) -> list[Slot]:
-        """Keep a run; return the slots that have to be judged again."""
-        run, known = joined
-        self._sight.wrote(run.job, mark.path)
+        """Keep a run; return the slots that have to be judged again. `known`: as it was before."""
         job = self._verdicts.jobs.get(run.job)
+        if run.spoofed:
+            self._keep_spoofed(run, known, mark, now)
+            return []
+        self._sight.wrote(run.job, mark.path)
         if job is None:
             self._store.save_run(run, known[1] if known else start_of(run))
             if run.job not in self._scope.jobs:
@@ -101,6 +107,14 @@ class Ingest:
         self._findings.see_run(run, slot.at)
         left = self._store.slot(job.name, known[1]) if known and known[1] != slot.at else None
         return [slot, left.slot] if left else [slot]
+
+    def _keep_spoofed(
+        self, run: Run, known: tuple[Run, datetime] | None, mark: Mark, now: datetime
+    ) -> None:
+        """Keep a run that counts for nothing, with the slot that it was made up for."""
+        job = self._verdicts.jobs.get(run.job)
+        self._store.save_run(run, start_of(run) if job is None else self._place(run, known, job).at)
+        self._findings.see_spoofed(self._scope.jobs[run.job], run, mark.path, now)
 
     def _place(self, run: Run, known: tuple[Run, datetime] | None, job: Job) -> Slot:
         """Find a run's slot; a run that has one keeps it unless it says something new about it."""

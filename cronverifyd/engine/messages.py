@@ -52,6 +52,10 @@ _FINDINGS = {
         "{} ran and stands in no configuration",
         "add [jobs.{}] to the configuration, or mend the name in the crontab line",
     ),
+    FindingKind.SPOOFED: (
+        "somebody else has written outcomes of {}; they do not count",
+        "cronverifyd history {}; see who writes that file, and the job's `user`",
+    ),
 }
 _MOST_NAMED = 10
 _MOST_OWED = 40

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cronverifyd.engine import messages
 from cronverifyd.judge.incidents import closed, next_reminder, reminded, short_id
 from cronverifyd.judge.runs import make_slot
+from cronverifyd.judge.writers import counts
 from cronverifyd.model import BLIND, Incident, Verdict
 
 if TYPE_CHECKING:
@@ -62,11 +63,20 @@ class Sight:
             self._store.save_writer(job, path)
 
     def holes_of(self, job: str) -> list[Hole]:
-        """Give the holes that concern a job: those of its files; of all, if none is known."""
+        """Give the holes that concern a job: those of its files.
+
+        Where none is known, those of all files that may be: what a user has whose outcomes do not
+        count hides nothing.
+        """
         if not self._holes:
             return []
         known = self._writers.get(job)
-        return [hole for hole in self._holes if known is None or hole.path in known]
+        if known is not None:
+            return [hole for hole in self._holes if hole.path in known]
+        return [hole for hole in self._holes if self._may_hide(hole, job)]
+
+    def _may_hide(self, hole: Hole, job: str) -> bool:
+        return hole.writer_uid is None or counts(self._jobs[job], hole.writer_uid)
 
     def has_changed(self) -> bool:
         """Say whether the last look at the files saw something new, or an incident is open."""

@@ -45,9 +45,12 @@ class Holes:
                 self.lose(path, hole.since, _in_the_past(hole.reason), now)
         self._barred &= self.lasting.keys()
 
-    def lose(self, path: str, since: datetime, reason: str, now: datetime) -> None:
-        """Note that lines are lost."""
-        loss = Hole(path=path, since=since, reason=reason, until=max(since, now))
+    def lose(
+        self, path: str, since: datetime, reason: str, now: datetime, writer_uid: int | None = None
+    ) -> None:
+        """Note that lines are lost. `writer_uid`: whose file it was, if that is known."""
+        until = max(since, now)
+        loss = Hole(path=path, since=since, reason=reason, until=until, writer_uid=writer_uid)
         self._losses.append(loss)
 
     def losses(self) -> list[Hole]:

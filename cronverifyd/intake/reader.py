@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from cronverifyd.intake.owner import writer_of
 from cronverifyd.intake.place import words, written_at
 from cronverifyd.model import Mark
 
@@ -175,6 +176,7 @@ class Reader:
             position=position,
             probe=probe(self._descriptor, position, last),
             looked_at=now if position >= status.st_size else earliest,
+            writer_uid=writer_of(self.mark.path, status),
         )
         latest = max(earliest, written_at(status, now))
         return Block(lines=lines, mark=mark, earliest=earliest, latest=latest)

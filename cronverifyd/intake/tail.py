@@ -103,7 +103,8 @@ class Tail:
         for reader in self._readers():
             if reader.fault is not None:
                 path, since = reader.mark.path, reader.mark.looked_at
-                hole = Hole(path=path, since=since, reason=reader.fault)
+                uid = reader.mark.writer_uid
+                hole = Hole(path=path, since=since, reason=reader.fault, writer_uid=uid)
                 holes[path] = min(holes.get(path, hole), hole, key=lambda each: each.since)
         return holes
 
@@ -163,7 +164,7 @@ class Tail:
             return
         if not found:
             mark = reader.mark
-            self._holes.lose(mark.path, mark.looked_at, f"was removed and {reader.fault}", now)
+            self._lose(mark, f"was removed and {reader.fault}", now)
             self._end(reader)
 
     def _check(self, reader: Reader, now: datetime) -> None:
@@ -171,9 +172,12 @@ class Tail:
         how = reader.lost()
         if how is None:
             return
-        self._holes.lose(before.path, before.looked_at, how, now)
+        self._lose(before, how, now)
         if reader.mark.file_id != before.file_id:
             self._shelf.finish(before)
+
+    def _lose(self, mark: Mark, how: str, now: datetime) -> None:
+        self._holes.lose(mark.path, mark.looked_at, how, now, mark.writer_uid)
 
     def _let_go(self, now: datetime) -> None:
         """Close what left its path, was read to its end, and is quiet.
@@ -293,7 +297,7 @@ class Tail:
             return
         unread = "was removed or replaced before it could be read"
         how = unread if mark.path in self._holes.before else how_gone(mark)
-        self._holes.lose(mark.path, mark.looked_at, how, now)
+        self._lose(mark, how, now)
 
     def _is_copied(self, mark: Mark) -> bool:
         """Say whether all that was read of a file stands under its path in another one.

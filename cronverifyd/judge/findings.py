@@ -99,6 +99,20 @@ def _overlap(job: Job, run: Run, earlier: Run) -> Finding:
     return Finding(job=job.name, kind=FindingKind.OVERLAP, run=run.run, at=start, text=text)
 
 
+def spoofed(job: Job, run: Run, path: str, writer: str | None) -> Finding:
+    """Name a run that does not count: the file's owner, `writer`, is none whose outcomes do.
+
+    `writer` None: others may write the file as well.
+    """
+    whose = f"belongs to {quoted(writer, 40)}" if writer else "can be written by others as well"
+    text = (
+        f"{path} tells of a run of {job.name} and {whose};"
+        f" only what {quoted(job.user or '', 40)} or root has written counts for it"
+    )
+    kind = FindingKind.SPOOFED
+    return Finding(job=job.name, kind=kind, run=run.run, at=start_of(run), text=text)
+
+
 def unregistered(run: Run, path: str) -> Finding:
     """Name a job that stands in no configuration, by its first run of which was heard."""
     who = f", by {quoted(run.user, 40)}" if run.user else ""

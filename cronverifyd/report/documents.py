@@ -150,6 +150,8 @@ def run_document(run: Run) -> dict[str, Any]:
         "lost_at": _text(run.lost_at),
         "loss": run.loss,
         "artifacts": [artifact_document(made) for made in run.artifacts or ()],
+        "writer_uid": run.writer_uid,
+        "spoofed": run.spoofed,
     }
 
 

@@ -44,15 +44,16 @@ def why(job: Job, reader: Reader, now: datetime) -> dict[str, Any]:
     runs = reader.newest_runs_of(job.name, judged.slot.at) if judged else []
     incident = reader.last_incident(job.name)
     deliveries = reader.deliveries(incident.id) if incident else []
+    sound = [run for run in runs if not run.spoofed]
     zone = ZoneInfo(job.timezone)
     evidence = [
         *_slot(job, judged, zone),
         *_quiet(job, judged, zone),
         *_runs(runs, zone),
-        *_host(runs, zone),
-        *_assertions(job, runs),
-        *_artifacts(job, runs, zone),
-        *_output(runs),
+        *_host(sound, zone),
+        *_assertions(job, sound),
+        *_artifacts(job, sound, zone),
+        *_output(sound),
         *_holes(judged, reader, zone),
         *_findings(job, reader, now, zone),
         *_row(job, judged, reader),
@@ -116,8 +117,9 @@ def _quiet(job: Job, judged: JudgedSlot | None, zone: tzinfo) -> Iterator[dict[s
 
 
 def _runs(runs: list[Run], zone: tzinfo) -> Iterator[dict[str, Any]]:
-    if not runs:
-        yield _piece("run", "no line of the outcome files tells of a run for it")
+    if all(run.spoofed for run in runs):
+        which = "that counts " if runs else ""
+        yield _piece("run", f"no line of the outcome files {which}tells of a run for it")
     for run in runs:
         yield _piece("run", _run(run, zone))
 
@@ -136,6 +138,8 @@ def _run(run: Run, zone: tzinfo) -> str:
         f"on {one_line(run.host, 80)}" if run.host else "",
     ]
     text = ", ".join(fact for fact in facts if fact)
+    if run.spoofed:
+        text = f"spoofed, counts for nothing: {_whose(run)}; it says: {text}"
     if run.command:
         text += f"\ncommand: {one_line(run.command, 400)}"
     if run.error:
@@ -143,6 +147,12 @@ def _run(run: Run, zone: tzinfo) -> str:
     for name, value in (run.metrics or {}).items():
         text += f"\nmetric {one_line(name, 80)} = {value:g}"
     return text
+
+
+def _whose(run: Run) -> str:
+    if run.writer_uid is None:
+        return "its file can be written by others as well"
+    return f"its file belongs to the user {run.writer_uid}"
 
 
 def _assertions(job: Job, runs: list[Run]) -> Iterator[dict[str, Any]]:

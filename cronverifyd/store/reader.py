@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 DATABASE = "cronverifyd.sqlite3"
 _BUSY_TIMEOUT_S = 5.0
+_MOST_SPOOFED = 10
 # What nobody waits for: it was told, or somebody decided that it need not be, or not yet.
 _OVER = (AlertState.SENT, AlertState.SUPERSEDED, AlertState.MUTED, AlertState.FOLDED)
 
@@ -175,20 +176,26 @@ class Reader:
         return None if ended is None else from_us_or_none(ended["ended_us"])
 
     def runs_of(self, job: str, slot: datetime) -> list[Run]:
-        """Return the runs that belong to a slot."""
+        """Return the runs that belong to a slot and count."""
         rows = self._db.execute(
-            f"SELECT {RUN_LIST} FROM run WHERE slot_us = ? AND job = ?", (to_us(slot), job)
+            f"SELECT {RUN_LIST} FROM run WHERE slot_us = ? AND job = ? AND spoofed = 0",
+            (to_us(slot), job),
         )
         return [run_of(row) for row in rows]
 
     def newest_runs_of(self, job: str, slot: datetime) -> list[Run]:
-        """Return the runs that belong to a slot, newest first."""
-        rows = self._db.execute(
-            f"SELECT {RUN_LIST} FROM run WHERE slot_us = ? AND job = ?"
+        """Return the runs that belong to a slot, newest first; then the newest spoofed ones."""
+        sound = self._db.execute(
+            f"SELECT {RUN_LIST} FROM run WHERE slot_us = ? AND job = ? AND spoofed = 0"
             " ORDER BY coalesce(started_us, ended_us) DESC",
             (to_us(slot), job),
         )
-        return [run_of(row) for row in rows]
+        spoofed = self._db.execute(
+            f"SELECT {RUN_LIST} FROM run WHERE slot_us = ? AND job = ? AND spoofed = 1"
+            " ORDER BY run_rowid DESC LIMIT ?",
+            (to_us(slot), job, _MOST_SPOOFED),
+        )
+        return [run_of(row) for row in (*sound, *spoofed)]
 
     def open_incidents(self) -> dict[str, Incident]:
         """Return the open incident of every job that has one."""
@@ -263,7 +270,7 @@ class Reader:
     def holes(self, since: datetime) -> list[Hole]:
         """Return the holes that last, or have ended after `since`."""
         rows = self._db.execute(
-            "SELECT path, since_us, until_us, reason FROM hole"
+            "SELECT path, since_us, until_us, reason, writer_uid FROM hole"
             " WHERE until_us IS NULL OR until_us > ? ORDER BY since_us",
             (to_us(since),),
         )
@@ -288,7 +295,8 @@ class Reader:
     def marks(self) -> list[Mark]:
         """Return how far each file was read."""
         rows = self._db.execute(
-            "SELECT file_id, path, device, inode, position, probe, looked_us, over FROM file"
+            "SELECT file_id, path, device, inode, position, probe, looked_us, over, writer_uid"
+            " FROM file"
         )
         return [
             Mark(
@@ -300,6 +308,7 @@ class Reader:
                 looked_at=from_us(row["looked_us"]),
                 over=bool(row["over"]),
                 file_id=row["file_id"],
+                writer_uid=row["writer_uid"],
             )
             for row in rows
         ]

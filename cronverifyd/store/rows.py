@@ -50,6 +50,7 @@ _PLAIN = (
     "boot",
     "command",
     "extra",
+    "writer_uid",
 )
 RUN_COLUMNS = (
     *_PLAIN,
@@ -63,6 +64,7 @@ RUN_COLUMNS = (
     "lost_us",
     "loss",
     "artifacts",
+    "spoofed",
 )
 RUN_LIST = ", ".join(RUN_COLUMNS)
 
@@ -118,6 +120,7 @@ def run_row(run: Run, slot: datetime) -> tuple[Any, ...]:
         to_us_or_none(run.lost_at),
         run.loss,
         None if run.artifacts is None else msgspec.json.encode(run.artifacts).decode(),
+        run.spoofed,
     )
 
 
@@ -134,6 +137,7 @@ def run_of(row: sqlite3.Row) -> Run:
         lost_at=from_us_or_none(row["lost_us"]),
         loss=Loss(row["loss"]) if row["loss"] else None,
         artifacts=_artifacts_of(row["artifacts"]),
+        spoofed=bool(row["spoofed"]),
     )
 
 
@@ -260,6 +264,7 @@ def hole_of(row: sqlite3.Row) -> Hole:
         since=from_us(row["since_us"]),
         until=from_us_or_none(row["until_us"]),
         reason=row["reason"],
+        writer_uid=row["writer_uid"],
     )
 
 

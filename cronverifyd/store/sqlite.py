@@ -130,22 +130,23 @@ class Store(Reader):
         """Keep a mark; a file that is new gets its number, and takes the place of its inode."""
         if mark.file_id is not None:
             self._db.execute(
-                "UPDATE file SET path = ?, position = ?, probe = ?, looked_us = ?, over = ?"
-                " WHERE file_id = ?",
+                "UPDATE file SET path = ?, position = ?, probe = ?, looked_us = ?, over = ?,"
+                " writer_uid = ? WHERE file_id = ?",
                 (
                     mark.path,
                     mark.position,
                     mark.probe,
                     to_us(mark.looked_at),
                     mark.over,
+                    mark.writer_uid,
                     mark.file_id,
                 ),
             )
             return mark
         self._db.execute("DELETE FROM file WHERE device = ? AND inode = ?", mark.key)
         cursor = self._db.execute(
-            "INSERT INTO file (path, device, inode, position, probe, looked_us, over)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO file (path, device, inode, position, probe, looked_us, over, writer_uid)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 mark.path,
                 *mark.key,
@@ -153,6 +154,7 @@ class Store(Reader):
                 mark.probe,
                 to_us(mark.looked_at),
                 mark.over,
+                mark.writer_uid,
             ),
         )
         return replace(mark, file_id=cursor.lastrowid)
@@ -179,8 +181,15 @@ class Store(Reader):
         if hole.until is None:
             self.drop_hole(hole.path)
         self._db.execute(
-            "INSERT INTO hole (path, since_us, until_us, reason) VALUES (?, ?, ?, ?)",
-            (hole.path, to_us(hole.since), to_us_or_none(hole.until), hole.reason),
+            "INSERT INTO hole (path, since_us, until_us, reason, writer_uid)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (
+                hole.path,
+                to_us(hole.since),
+                to_us_or_none(hole.until),
+                hole.reason,
+                hole.writer_uid,
+            ),
         )
 
     def drop_hole(self, path: str) -> None:
@@ -222,8 +231,8 @@ class Store(Reader):
     def open_run_without_id(self, job: str) -> str | None:
         """Return the id that we gave to the job's newest open run whose writer gave it none."""
         row = self._db.execute(
-            "SELECT run FROM run WHERE job = ? AND ended_us IS NULL AND run GLOB '~*'"
-            " ORDER BY started_us DESC LIMIT 1",
+            "SELECT run FROM run WHERE job = ? AND ended_us IS NULL AND spoofed = 0"
+            " AND run GLOB '~*' ORDER BY started_us DESC LIMIT 1",
             (job,),
         ).fetchone()
         return None if row is None else str(row["run"])
@@ -232,7 +241,7 @@ class Store(Reader):
         """Return the open runs of which a process is known, and their slots."""
         rows = self._db.execute(
             f"SELECT {RUN_LIST} FROM run INDEXED BY run_alive"
-            " WHERE ended_us IS NULL AND lost_us IS NULL AND pid IS NOT NULL"
+            " WHERE ended_us IS NULL AND lost_us IS NULL AND pid IS NOT NULL AND spoofed = 0"
         )
         return [(run_of(row), from_us(row["slot_us"])) for row in rows]
 
@@ -257,7 +266,8 @@ class Store(Reader):
         """Say whether a run of a slot after an instant has ended."""
         row = self._db.execute(
             "SELECT 1 FROM slot JOIN run ON run.job = slot.job AND run.slot_us = slot.slot_us"
-            " WHERE slot.job = ? AND slot.slot_us > ? AND ended_us IS NOT NULL LIMIT 1",
+            " WHERE slot.job = ? AND slot.slot_us > ? AND ended_us IS NOT NULL AND spoofed = 0"
+            " LIMIT 1",
             (job, to_us(instant)),
         ).fetchone()
         return row is not None
@@ -265,7 +275,8 @@ class Store(Reader):
     def open_runs(self, job: str) -> list[Run]:
         """Return the runs of a job whose end may still come."""
         rows = self._db.execute(
-            f"SELECT {RUN_LIST} FROM run WHERE job = ? AND ended_us IS NULL AND lost_us IS NULL",
+            f"SELECT {RUN_LIST} FROM run WHERE job = ? AND ended_us IS NULL AND lost_us IS NULL"
+            " AND spoofed = 0",
             (job,),
         )
         return [run_of(row) for row in rows]
@@ -275,7 +286,7 @@ class Store(Reader):
         rows = self._db.execute(
             f"SELECT {', '.join(f'run.{c}' for c in RUN_COLUMNS)} FROM slot"
             " JOIN run ON run.job = slot.job AND run.slot_us = slot.slot_us"
-            " WHERE slot.job = ? AND slot.slot_us BETWEEN ? AND ?",
+            " WHERE slot.job = ? AND slot.slot_us BETWEEN ? AND ? AND spoofed = 0",
             (job, to_us(first), to_us(last)),
         )
         return [run_of(row) for row in rows]

@@ -39,6 +39,8 @@ RUN = {
     "lost_at",
     "loss",
     "artifacts",
+    "writer_uid",
+    "spoofed",
 }
 PARIS = '[jobs.db-backup]\nschedule = "0 3 * * *"\ntimezone = "Europe/Paris"\n'
 

@@ -267,8 +267,7 @@ def test_a_runbook_must_be_a_web_page(problems, runbook):
 @pytest.mark.parametrize(
     ("table", "key"),
     [
-        *(("daemon", key) for key in ["retention"]),
-        *(("jobs.a", key) for key in ["user"]),
+        ("daemon", "retention"),
     ],
 )
 def test_keys_of_later_versions_are_refused_by_name(problems, table, key):
