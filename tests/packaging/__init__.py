@@ -1,0 +1,1 @@
+"""What is installed: units, folders, users, and where files end up."""
