@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 NOUNS = {"model", "errors"}
 ALL_BUT_CLI = NOUNS | {
     *("judge", "config", "intake", "store", "host", "tell", "cue", "web", "engine"),
-    *("scope", "report", "state", "systemd", "daemon"),
+    *("scope", "report", "state", "systemd", "daemon", "doctor"),
 }
 # room → what it may use of ours, itself aside (the table of docs/ARCHITECTURE.md)
 MAY_USE = {
@@ -42,7 +42,10 @@ MAY_USE = {
     "engine": NOUNS | {"scope", "judge", "intake", "store", "report.proof"},
     "state": {"errors"},
     "systemd": {"errors"},
-    "daemon": ALL_BUT_CLI,
+    "daemon": ALL_BUT_CLI - {"doctor"},
+    "doctor": NOUNS
+    | {"config", "cue", "host", "judge", "state", "report.proof", "store.reader", "store.schema"}
+    | {"tell.heartbeat", "tell.senders", "web.sockets", "wrap"},
     "cli": ALL_BUT_CLI | {"wrap", "__init__"},
 }
 # room → the only modules from outside the standard library that it may use
@@ -60,6 +63,7 @@ THIRD_PARTIES = {
     "store": {"msgspec"},
     "host": {"msgspec", "zstandard"},
     "engine": {"msgspec"},
+    "doctor": {"tzlocal"},
     "state": set(),
     "systemd": set(),
 }
@@ -126,7 +130,8 @@ def _about_strangers(room, names):
         yield f"{room} uses {top}"
     for top in sorted(tops & FORBIDDEN.get(room, set())):
         yield f"{room} uses {top}"
-    if "sqlite3" in tops and room not in {"store", "host"}:  # host: whether a job's file is whole
+    # host: whether a job's file is whole
+    if "sqlite3" in tops and room not in {"store", "host"}:
         yield f"{room} speaks SQL"
 
 

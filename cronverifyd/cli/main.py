@@ -33,6 +33,7 @@ _COMMANDS = {
     "drill": "Prove that a failure would be told, on every channel.",
     "cue": "Make CueAPI's cues equal to the configuration, or compare them.",
     "config": "Check a configuration, or import one.",
+    "doctor": "Show what is wrong with this installation, and what to do about it.",
     "demo": "Show all of it in under a minute, in a temporary folder.",
 }
 

@@ -1,0 +1,1 @@
+"""Say what facts mean. Pure: nothing here looks at the host."""

@@ -1,0 +1,70 @@
+"""Look at a whole installation: gather facts, and let the checks say what they mean."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from cronverifyd.config.load import load
+from cronverifyd.doctor.checks import files as check_files
+from cronverifyd.doctor.finding import bad, warning
+from cronverifyd.doctor.look import daemon as look_daemon
+from cronverifyd.doctor.look import files as look_files
+from cronverifyd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from cronverifyd.config.pieces import Config
+    from cronverifyd.doctor.facts import Holder
+    from cronverifyd.doctor.finding import Finding
+
+Step = tuple[str, "Callable[[], Iterable[Finding]]"]
+
+
+def examine(path: Path, now: datetime) -> Iterator[Finding]:
+    """Examine the installation of a configuration file.
+
+    1. Read the configuration, with the environment of the daemon that holds its state, where that
+       can be seen: its secrets are found there. A broken one is a finding.
+    2. Go through the subjects. One that cannot be looked at stops no other.
+    """
+    try:
+        config = load(path)
+        holder = look_daemon.holder(config.daemon.state_dir, now)
+        environ = look_daemon.environ(holder)
+        config = load(path, environ=environ)
+    except ConfigError as error:
+        yield from _broken(error, path)
+        return
+    yield from _warnings(config)
+    for subject, step in _steps(config, holder):
+        try:
+            yield from step()
+        except OSError as error:
+            yield warning(subject, f"cannot be looked at: {error}", "sudo cronverifyd doctor")
+
+
+def _steps(config: Config, holder: Holder | None) -> tuple[Step, ...]:
+    """Give the subjects, in the order in which they are shown."""
+    pid = holder.pid if holder else None
+    return (("files", lambda: check_files.check(look_files.look(config, pid))),)
+
+
+def _broken(error: ConfigError, path: Path) -> Iterator[Finding]:
+    """Tell of each problem of a configuration; its remedy stands at its end, if it has one."""
+    for line in str(error).splitlines():
+        what, _, remedy = line.partition("; try: ")
+        yield bad(
+            "config",
+            what,
+            remedy or error.remedy or f"cronverifyd config check --config {quote(str(path))}",
+        )
+
+
+def _warnings(config: Config) -> Iterator[Finding]:
+    for line in config.warnings:
+        what, _, remedy = line.partition("; try: ")
+        yield warning("config", what, remedy or None)

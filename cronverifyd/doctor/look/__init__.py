@@ -1,0 +1,1 @@
+"""Gather facts of this host, changing nothing."""
