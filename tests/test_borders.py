@@ -44,7 +44,7 @@ MAY_USE = {
     "systemd": {"errors"},
     "daemon": ALL_BUT_CLI - {"doctor"},
     "doctor": NOUNS
-    | {"config", "cue", "host", "judge", "state", "report.proof", "store.reader", "store.schema"}
+    | {"config", "cue", "host", "judge", "state", "report.proof", "store.health", "store.reader"}
     | {"tell.heartbeat", "tell.senders", "web.sockets", "wrap"},
     "cli": ALL_BUT_CLI | {"wrap", "__init__"},
 }

@@ -6,10 +6,14 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from cronverifyd.config.load import load
+from cronverifyd.doctor.checks import database as check_database
 from cronverifyd.doctor.checks import files as check_files
+from cronverifyd.doctor.checks import host as check_host
 from cronverifyd.doctor.finding import bad, warning
 from cronverifyd.doctor.look import daemon as look_daemon
 from cronverifyd.doctor.look import files as look_files
+from cronverifyd.doctor.look import host as look_host
+from cronverifyd.doctor.look import past as look_past
 from cronverifyd.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,17 +44,27 @@ def examine(path: Path, now: datetime) -> Iterator[Finding]:
         yield from _broken(error, path)
         return
     yield from _warnings(config)
-    for subject, step in _steps(config, holder):
+    for subject, step in _steps(config, holder, now):
         try:
             yield from step()
         except OSError as error:
             yield warning(subject, f"cannot be looked at: {error}", "sudo cronverifyd doctor")
 
 
-def _steps(config: Config, holder: Holder | None) -> tuple[Step, ...]:
+def _steps(config: Config, holder: Holder | None, now: datetime) -> tuple[Step, ...]:
     """Give the subjects, in the order in which they are shown."""
     pid = holder.pid if holder else None
-    return (("files", lambda: check_files.check(look_files.look(config, pid))),)
+    cron = look_host.cron(now)
+    past = look_past.past(config.daemon.state_dir)
+    return (
+        ("files", lambda: check_files.check(look_files.look(config, pid))),
+        ("disk", lambda: check_host.disks(look_host.disks(config, now))),
+        ("cron", lambda: check_host.cron(cron, systemd=look_daemon.has_systemd())),
+        ("clock", lambda: check_host.clock(look_host.clock(now, past.boots, past.newest))),
+        ("zone", lambda: check_host.zone(look_host.zone(config, now), cron)),
+        ("limits", lambda: check_host.limits(look_host.limits(config, pid))),
+        ("database", lambda: check_database.check(past.database)),
+    )
 
 
 def _broken(error: ConfigError, path: Path) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -155,7 +155,8 @@ class Database:
 
     `there` False: there is none. `version`: its schema's; `known`: the newest that this program
     knows. `faults`: what SQLite's quick_check found; None: it was not asked, or not to its end.
-    `error`: why it cannot be read. `recovers` True: only a writer can read it after a crash.
+    `slow`: the check takes long. `error`: why it cannot be read. `recovers` True: after a crash
+    only a writer can read it.
     """
 
     path: str
@@ -166,6 +167,7 @@ class Database:
     faults: tuple[str, ...] | None = None
     error: str | None = None
     recovers: bool = False
+    slow: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -274,3 +276,21 @@ class Cues:
     cues: int = 0
     changes: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Past:
+    """What the daemon has written down, as far as a fitting database says so.
+
+    `boots`: when each was; `newest`: the latest look at an outcome file. `took`, `refused` and
+    `waits`: of each channel, as the facts of a way have it. `beat`: the last word of the heartbeat.
+    """
+
+    database: Database
+    boots: Mapping[str, datetime] = field(default_factory=dict)
+    newest: datetime | None = None
+    took: Mapping[str, datetime] = field(default_factory=dict)
+    refused: Mapping[str, datetime] = field(default_factory=dict)
+    waits: Mapping[str, datetime] = field(default_factory=dict)
+    beat: tuple[datetime, str] | None = None
+    config_refused_at: datetime | None = None

@@ -134,8 +134,11 @@ def _pid_in(path: Path) -> int | None:
 
 def _is_set_to_run() -> bool:
     """Say whether a cron ran before in this boot (/run is new at each), or is started at boot."""
-    if any(path.exists() for path in _PID_FILES):
-        return True
+    return any(path.exists() for path in _PID_FILES) or starts_at_boot()
+
+
+def starts_at_boot() -> bool:
+    """Say whether the host is set to start a cron at boot."""
     return any(
         not _is_masked(link.name)
         for folder, pattern in _AT_BOOT

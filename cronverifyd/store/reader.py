@@ -47,7 +47,7 @@ def open_reader(state_dir: Path) -> Iterator[Reader]:
     Raises StateError when there is none, or when it cannot be read.
     """
     path = state_dir / DATABASE
-    uri = _uri(path)
+    uri = uri_for_reading(path)
     try:
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT_S)
         try:
@@ -60,7 +60,7 @@ def open_reader(state_dir: Path) -> Iterator[Reader]:
         raise _unreadable(path, error) from error
 
 
-def _uri(path: Path) -> str:
+def uri_for_reading(path: Path) -> str:
     """Name an existing database for SQLite to read."""
     try:
         path.stat()

@@ -36,6 +36,11 @@ def holder(state_dir: Path, now: datetime) -> Holder | None:
     return None
 
 
+def has_systemd() -> bool:
+    """Say whether systemd is this host's service manager (sd_booted(3))."""
+    return Path("/run/systemd/system").is_dir()
+
+
 def environ(held_by: Holder | None) -> Mapping[str, str]:
     """Give the environment that the daemon was started with; where it cannot be seen, our own."""
     if held_by is None:
