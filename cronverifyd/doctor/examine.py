@@ -6,6 +6,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from cronverifyd.config.load import load
+from cronverifyd.doctor.checks import daemon as check_daemon
 from cronverifyd.doctor.checks import database as check_database
 from cronverifyd.doctor.checks import files as check_files
 from cronverifyd.doctor.checks import host as check_host
@@ -64,6 +65,10 @@ def _steps(config: Config, holder: Holder | None, now: datetime) -> tuple[Step, 
         ("zone", lambda: check_host.zone(look_host.zone(config, now), cron)),
         ("limits", lambda: check_host.limits(look_host.limits(config, pid))),
         ("database", lambda: check_database.check(past.database)),
+        (
+            "daemon",
+            lambda: check_daemon.check(look_daemon.running(config, holder, past.config_refused_at)),
+        ),
     )
 
 
