@@ -45,7 +45,7 @@ MAY_USE = {
     "daemon": ALL_BUT_CLI - {"doctor"},
     "doctor": NOUNS
     | {"config", "cue", "host", "judge", "state", "report.proof", "store.health", "store.reader"}
-    | {"tell.heartbeat", "tell.senders", "web.sockets", "wrap"},
+    | {"web.sockets"},
     "cli": ALL_BUT_CLI | {"wrap", "__init__"},
 }
 # room → the only modules from outside the standard library that it may use

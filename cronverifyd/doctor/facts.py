@@ -294,3 +294,15 @@ class Past:
     waits: Mapping[str, datetime] = field(default_factory=dict)
     beat: tuple[datetime, str] | None = None
     config_refused_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tunnel:
+    """What answers at the address that CueAPI delivers to. `host`: its name.
+
+    `status`: of the answer; None: there was none, and `error` says why.
+    """
+
+    host: str
+    status: int | None = None
+    error: str | None = None

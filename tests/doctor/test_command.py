@@ -1,5 +1,8 @@
 """`cronverifyd doctor` as people and programs call it."""
 
+import socket
+import time
+
 import pytest
 
 from tests.cli.process import has_colour, run, show, without_style
@@ -70,6 +73,34 @@ def test_it_changes_nothing(installed):
     before = seen()
     assert run("doctor", "--config", installed.path).code in {0, 1}
     assert seen() == before
+
+
+SUBJECTS = {"config", "state", "outcomes", "disk", "cron", "clock", "zone", "limits", "sqlite"}
+
+
+def test_every_subject_is_looked_at(installed):
+    installed.write('[channels.ops]\nkind = "console"\n', listen='trigger = "127.0.0.1:8"\n')
+    said = run("doctor", "--json", "--config", installed.path).json["findings"]
+    more = {"database", "daemon", "listener", "wrapper", "channel"}
+    assert {each["check"] for each in said} >= SUBJECTS | more
+
+
+def test_an_address_that_swallows_all_costs_some_seconds_only(installed):
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        port = deaf.getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        installed.write(
+            f'[cueapi]\ntransport = "worker"\nbase_url = "{url}"\napi_key = "k"\n',
+            listen=f'trigger = "127.0.0.1:{port}"\nstatus = "off"\n',
+        )
+        before = time.monotonic()
+        code, text = show("doctor", "--config", installed.path)
+        assert time.monotonic() - before < 12
+    assert code == 1
+    assert "looking at what answers" in text
+    assert "in other hands" in " ".join(without_style(text).split())
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
