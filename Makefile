@@ -6,8 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# What `make install` is told. Configuration and state are in /etc and /var/lib whatever the prefix:
+# the command line and the units look there.
+prefix ?= /usr/local
+DESTDIR ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser test-cron test-oracle test-year lint format types check coverage bench wheel smoke clean
+.PHONY: help demo test test-browser test-cron test-oracle test-year test-install lint format types check coverage bench wheel smoke install uninstall clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,8 +28,8 @@ demo: $(READY) ## the whole chain for real, in a temporary folder, under a minut
 	@$(BIN)/cronverifyd demo
 
 test: $(READY) ## all tests but those that take minutes of their own
-	@$(BIN)/python -m pytest -m 'not browser and not cron and not oracle and not year'
-	@echo "others take minutes, or a browser: make test-browser test-cron test-oracle test-year"
+	@$(BIN)/python -m pytest -m 'not browser and not cron and not oracle and not year and not install'
+	@echo "others take minutes, or a browser: make test-browser test-cron test-oracle test-year test-install"
 
 test-browser: $(READY) ## the pages in a headless Chromium (packages chromium, chromium-driver)
 	@$(BIN)/python -m pytest -m browser
@@ -37,6 +42,9 @@ test-oracle: $(READY) ## slots against the real cron over clock changes (cron, l
 
 test-year: $(READY) ## a simulated year of 100 jobs: all that breaks is found, and nothing else
 	@$(BIN)/python -m pytest -m year
+
+test-install: $(READY) ## installs into a folder, looks at every file, and uninstalls (two minutes)
+	@$(BIN)/python -m pytest -m install
 
 lint: $(READY) ## formatter and linter, changing nothing
 	@$(BIN)/ruff format --check .
@@ -53,7 +61,7 @@ check: lint types test ## all three
 
 coverage: $(READY) ## tests with branch coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -m 'not browser and not cron and not oracle and not year' -q
+	@$(BIN)/coverage run -m pytest -m 'not browser and not cron and not oracle and not year and not install' -q
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage report
 
@@ -69,6 +77,12 @@ wheel: $(READY) ## build the wheel into dist/
 
 smoke: wheel ## install the wheel into a clean environment and use it
 	@.ci/smoke dist/*.whl
+
+install: ## install for systemd, as root: prefix=/usr/local DESTDIR= (docs/INSTALL.md)
+	@packaging/install '$(DESTDIR)' '$(prefix)' '$(PYTHON)'
+
+uninstall: ## remove what was installed; configuration, state and the user stay
+	@packaging/uninstall '$(DESTDIR)' '$(prefix)'
 
 clean: ## remove what was made here
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
