@@ -7,11 +7,11 @@ from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from cronverifyd.engine import messages
+from cronverifyd.engine.standing import Standing
 from cronverifyd.judge.causes import BadSlot, cause_of, cron_dead
 from cronverifyd.judge.host_words import sentences
-from cronverifyd.judge.incidents import closed, next_reminder, reminded, short_id
 from cronverifyd.judge.runs import skips
-from cronverifyd.model import CRON, CauseKind, Incident
+from cronverifyd.model import CRON, CauseKind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,7 +45,7 @@ class Causes:
         self._store = store
         self._host = host
         self._facts: HostFacts | None = None
-        self._incident: Incident | None = None
+        self._standing = Standing(CRON, scope, store)
         self._dead: Cause | None = None
         self._down: tuple[datetime, datetime] | None = None
 
@@ -57,7 +57,7 @@ class Causes:
 
     def remember(self) -> None:
         """Read from the store what has to be at hand."""
-        self._incident = self._store.open_incidents().get(CRON)
+        self._standing.remember()
 
     def look(self, now: datetime) -> None:
         """Look at the host."""
@@ -110,7 +110,8 @@ class Causes:
 
     def has_changed(self) -> bool:
         """Say whether cron has died or has come back."""
-        return (self._dead is None) != (self._incident is None) and not self._is_unsure()
+        is_known = self._standing.incident is not None
+        return is_known != (self._dead is not None) and not self._is_unsure()
 
     def keep(self, now: datetime) -> None:
         """Open or close the incident of cron; belongs into a transaction."""
@@ -118,46 +119,29 @@ class Causes:
             return
         if self._dead is not None:
             self._open(self._dead, now)
-        elif self._incident is not None:
-            owed = self._owed(self._incident.first_slot, now)
-            self._tell(messages.cron_is_back(self._scope, self._incident, owed, now))
-            self._store.save_incident(closed(self._incident, "healed", now))
-            self._incident = None
+        elif (incident := self._standing.incident) is not None:
+            owed = self._owed(incident.first_slot, now)
+            self._tell(messages.cron_is_back(self._scope, incident, owed, now))
+            self._standing.heal(incident, now)
 
     def _is_unsure(self) -> bool:
         """Say whether an incident is open, and nobody knows whether cron is back."""
-        return self._incident is not None and (
+        return self._standing.incident is not None and (
             self._facts is None or self._facts.cron_running is not True
         )
 
     def _open(self, cause: Cause, now: datetime) -> None:
-        self._incident = Incident(
-            id=short_id(CRON, cause.since, now),
-            job=CRON,
-            opened_at=now,
-            first_slot=cause.since,
-            last_bad_slot=cause.since,
-            slots=0,
-            announced=True,
-        )
-        self._store.save_incident(self._incident)
+        incident = self._standing.open(cause.since, now)
         self._store.note("cause", now, cause=cause)
-        self._tell(messages.cron_is_dead(self._scope, self._incident, cause.text, now))
+        self._tell(messages.cron_is_dead(self._scope, incident, cause.text, now))
 
     def next_reminder(self) -> datetime | None:
         """Say when people are to be told again that cron is dead, or None."""
-        if self._incident is None:
-            return None
-        return next_reminder(self._incident, self._scope.remind)
+        return self._standing.next_reminder()
 
     def remind(self, now: datetime) -> None:
         """Tell again of a cron that is dead for long, and what is owed by now."""
-        if self._incident is None:
-            return
-        told = reminded(self._incident, self._scope.remind, now)
-        if told != self._incident:
-            self._incident = told
-            self._store.save_incident(told)
+        if (told := self._standing.reminded(now)) is not None:
             owed = self._owed(told.first_slot, now)
             self._tell(messages.cron_still_dead(self._scope, told, owed, now))
 

@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cronverifyd.engine import messages
-from cronverifyd.judge.incidents import closed, next_reminder, reminded, short_id
+from cronverifyd.engine.standing import Standing
 from cronverifyd.judge.runs import make_slot
 from cronverifyd.judge.writers import counts
-from cronverifyd.model import BLIND, Incident, Verdict
+from cronverifyd.model import BLIND, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cronverifyd.engine.calendars import Calendars
     from cronverifyd.engine.teller import Teller
     from cronverifyd.intake.tail import Tail
-    from cronverifyd.model import Hole, Job
+    from cronverifyd.model import Hole, Incident, Job, Notice
     from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
 
@@ -47,13 +47,13 @@ class Sight:
         self._jobs = scope.watched()
         self._holes: list[Hole] = []
         self._writers: dict[str, set[str]] = {}
-        self._incident: Incident | None = None
+        self._standing = Standing(BLIND, scope, store)
 
     def remember(self, now: datetime) -> None:
         """Read from the store what has to be at hand."""
         self._holes = self._store.holes(now - _REMEMBERED)
         self._writers = self._store.writers()
-        self._incident = self._store.open_incidents().get(BLIND)
+        self._standing.remember()
 
     def wrote(self, job: str, path: str) -> None:
         """Keep which file a job's lines come from."""
@@ -82,7 +82,7 @@ class Sight:
         """Say whether the last look at the files saw something new, or an incident is open."""
         lasting = {hole.path for hole in self._holes if hole.until is None}
         news = self._tail.unreadable().keys() ^ lasting
-        return bool(news) or self._incident is not None
+        return bool(news) or self._standing.incident is not None
 
     def lose(self, losses: Iterable[Hole], now: datetime) -> None:
         """Keep the holes of what is lost for good."""
@@ -104,33 +104,27 @@ class Sight:
 
     def settle(self, now: datetime) -> None:
         """Close the incident when all that was to be seen is seen again."""
-        if self._incident is None or any(self._still_blind()):
+        incident = self._standing.incident
+        if incident is None or any(self._still_blind()):
             return
-        notice = messages.sighted(self._scope, self._incident, now)
-        self._store.save_incident(closed(self._incident, "healed", now))
-        self._teller.tell(notice, self._scope.known(self._told()))
-        self._incident = None
+        self._tell(messages.sighted(self._scope, incident, now), incident)
+        self._standing.heal(incident, now)
 
     def next_reminder(self) -> datetime | None:
         """Say when people are to be told again that nobody can see, or None."""
-        if self._incident is None:
-            return None
-        return next_reminder(self._incident, self._scope.remind)
+        return self._standing.next_reminder()
 
     def remind(self, now: datetime) -> None:
         """Tell again of an incident that is open for long."""
-        if self._incident is None or not self._holes:
-            return
-        told = reminded(self._incident, self._scope.remind, now)
-        if told != self._incident:
-            self._incident = told
-            self._store.save_incident(told)
+        if self._holes and (told := self._standing.reminded(now)) is not None:
             hole = next((h for h in self._holes if h.until is None), self._holes[-1])
-            notice = messages.still_blind(self._scope, told, hole, self._hidden_by(hole), now)
-            self._teller.tell(notice, self._scope.known(self._told()))
+            jobs = self._hidden_by(hole)
+            self._tell(messages.still_blind(self._scope, told, hole, jobs, now), told)
 
-    def _told(self) -> tuple[str, ...]:
-        return self._store.outbox.channels_of(self._incident.id) if self._incident else ()
+    def _tell(self, notice: Notice, incident: Incident) -> None:
+        """Tell those who were told of the incident's opening."""
+        told = self._store.outbox.channels_of(incident.id)
+        self._teller.tell(notice, self._scope.known(told))
 
     def _hidden_by(self, hole: Hole) -> list[str]:
         return sorted(name for name, job in self._jobs.items() if self._concerns(hole, job))
@@ -140,20 +134,11 @@ class Sight:
         self._store.note("hole", now, hole=hole)
         self._holes.append(hole)
         jobs = self._hidden_by(hole)
-        if not jobs or self._incident is not None:
+        if not jobs or self._standing.incident is not None:
             self._teller.at_large(messages.lines_lost(self._scope, hole, jobs, now))
             return
-        self._incident = Incident(
-            id=short_id(BLIND, hole.since, now),
-            job=BLIND,
-            opened_at=now,
-            first_slot=hole.since,
-            last_bad_slot=hole.since,
-            slots=0,
-            announced=True,
-        )
-        self._store.save_incident(self._incident)
-        self._teller.at_large(messages.blind(self._scope, self._incident, hole, jobs, now))
+        incident = self._standing.open(hole.since, now)
+        self._teller.at_large(messages.blind(self._scope, incident, hole, jobs, now))
 
     def _still_blind(self) -> Iterator[bool]:
         for name, job in self._jobs.items():

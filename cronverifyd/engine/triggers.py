@@ -10,16 +10,16 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from cronverifyd.engine import messages
-from cronverifyd.judge.incidents import closed, next_reminder, reminded, short_id
+from cronverifyd.engine.standing import Standing
 from cronverifyd.judge.runs import make_slot, skips
-from cronverifyd.model import CUEAPI, Incident
+from cronverifyd.model import CUEAPI
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cronverifyd.engine.calendars import Calendars
     from cronverifyd.engine.teller import Teller
-    from cronverifyd.model import Notice
+    from cronverifyd.model import Incident
     from cronverifyd.scope import Scope
     from cronverifyd.store.sqlite import Store
 
@@ -52,11 +52,11 @@ class Triggers:
         self._awaited: dict[str, datetime] = {}
         self._missing: dict[str, datetime] = {}
         self._row = 0
-        self._incident: Incident | None = None
+        self._standing = Standing(CUEAPI, scope, store)
 
     def remember(self, now: datetime) -> None:
         """Read from the store what has to be at hand."""
-        self._incident = self._store.open_incidents().get(CUEAPI)
+        self._standing.remember()
         jobs = self._scope.watched()
         known = self._store.triggers() if self._scope.triggered else {}
         self._last = {name: at for name, at in known.items() if name in jobs}
@@ -85,8 +85,10 @@ class Triggers:
             self._missing.pop(name, None)
             if name not in self._awaited:
                 self._await(name, now)
-        if self._incident is not None and not self._is_lost(now):
-            self._heal(now)
+        incident = self._standing.incident
+        if incident is not None and not self._is_lost(now):
+            self._standing.heal(incident, now)
+            self._teller.at_large(messages.triggers_back(self._scope, incident, now))
 
     # ---- when they do not -------------------------------------------------------------------
 
@@ -97,13 +99,11 @@ class Triggers:
 
     def has_changed(self, now: datetime) -> bool:
         """Say whether they have stopped, and nobody knows."""
-        return self._incident is None and self._is_lost(now)
+        return self._standing.incident is None and self._is_lost(now)
 
     def next_reminder(self) -> datetime | None:
         """Say when people are to be told again that triggers have stopped, or None."""
-        if self._incident is None:
-            return None
-        return next_reminder(self._incident, self._scope.remind)
+        return self._standing.next_reminder()
 
     def turn(self, now: datetime) -> None:
         """Look for triggers that are overdue."""
@@ -114,17 +114,13 @@ class Triggers:
                     self._row += 1
                 self._await(name, at)
         if self.has_changed(now):
-            self._open(now)
+            since = min(self._last[name] for name in self._missing)
+            self._tell_lost(self._standing.open(since, now), now)
 
     def remind(self, now: datetime) -> None:
         """Tell again of triggers that have stopped for long."""
-        if self._incident is None:
-            return
-        told = reminded(self._incident, self._scope.remind, now)
-        if told != self._incident:
-            self._incident = told
-            self._store.save_incident(told)
-            self._tell(messages.triggers_lost(self._scope, told, sorted(self._missing), now))
+        if (told := self._standing.reminded(now)) is not None:
+            self._tell_lost(told, now)
 
     def _is_lost(self, now: datetime) -> bool:
         """Say whether several did not come in a row, or one did not while others came."""
@@ -132,28 +128,9 @@ class Triggers:
         late = [at for at in self._missing.values() if at + _LATE <= now]
         return self._row >= _IN_A_ROW or any(newest >= at - _CLOCKS_DIFFER for at in late)
 
-    def _open(self, now: datetime) -> None:
-        since = min(self._last[name] for name in self._missing)
-        self._incident = Incident(
-            id=short_id(CUEAPI, since, now),
-            job=CUEAPI,
-            opened_at=now,
-            first_slot=since,
-            last_bad_slot=since,
-            slots=0,
-            announced=True,
-        )
-        self._store.save_incident(self._incident)
-        self._tell(messages.triggers_lost(self._scope, self._incident, sorted(self._missing), now))
-
-    def _heal(self, now: datetime) -> None:
-        if self._incident is not None:
-            self._store.save_incident(closed(self._incident, "healed", now))
-            self._tell(messages.triggers_back(self._scope, self._incident, now))
-            self._incident = None
-
-    def _tell(self, notice: Notice) -> None:
-        self._teller.at_large(notice)
+    def _tell_lost(self, incident: Incident, now: datetime) -> None:
+        jobs = sorted(self._missing)
+        self._teller.at_large(messages.triggers_lost(self._scope, incident, jobs, now))
 
     def _await(self, name: str, after: datetime) -> None:
         """Await the trigger after the first deadline that is later than an instant."""
