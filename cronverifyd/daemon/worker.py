@@ -32,11 +32,19 @@ class Worker(Generic[Q, R]):
         """Give it one request."""
         self._waiting.put((request,))
 
+    def dismiss(self) -> None:
+        """Let it finish what it does, and take nothing more."""
+        self._waiting.put(None)
+
+    def has_ended(self, within_s: float) -> bool:
+        """Wait for its end; False if that took longer than `within_s`."""
+        self._thread.join(within_s)
+        return not self._thread.is_alive()
+
     def stop(self, timeout_s: float) -> bool:
         """Take nothing more; False if it was still at work after `timeout_s`."""
-        self._waiting.put(None)
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        self.dismiss()
+        return self.has_ended(timeout_s)
 
     def _run(self) -> None:
         while (item := self._waiting.get()) is not None:
