@@ -248,7 +248,10 @@ class Verdicts:
             judged = self._store.slot(incident.job, incident.last_bad_slot)
             if told != incident and judged is not None:
                 known = judged.judgment.run and self._store.run(incident.job, judged.judgment.run)
-                alert = self._alert(AlertKind.REMINDED, told, judged, known[0] if known else None)
+                run = known[0] if known else None
+                _, because = self._causes.proof(judged, run) or (None, None)
+                alert = messages.alert(AlertKind.REMINDED, self._scope, told, judged, run)
+                alert = self._with_host(alert, because)
                 heard = self._teller.tell(alert, self._told_of(incident))
                 told = replace(told, announced=told.announced or heard)
             if told != incident:
@@ -260,7 +263,8 @@ class Verdicts:
         """Tell of an incident that opens; give it as it is then."""
         job = self.jobs[incident.job]
         key, because = self._causes.proof(judged, run) or (None, None)
-        alert = self._alert(kind, incident, judged, run)
+        alert = messages.alert(kind, self._scope, incident, judged, run)
+        alert = self._with_host(alert, because)
         told = self._teller.open(alert, self._scope.route(job.severity, job), key)
         return replace(incident, cause=key, because=because, announced=told)
 
@@ -275,13 +279,9 @@ class Verdicts:
     def _told_of(self, incident: Incident) -> list[str]:
         return self._scope.known(self._store.outbox.channels_of(incident.id))
 
-    def _alert(
-        self, kind: AlertKind, incident: Incident, judged: JudgedSlot, run: Run | None
-    ) -> Alert:
-        alert = messages.alert(kind, self._scope, incident, judged, run)
-        cause = self._causes.proof(judged, run)
-        says = self._causes.says(self.jobs[incident.job].timezone)
-        return replace(alert, cause=cause and cause[1], host_says=says)
+    def _with_host(self, alert: Alert, because: str | None) -> Alert:
+        """Add to an alert what the host proves, and what it is like."""
+        return replace(alert, cause=because, host_says=self._causes.says(alert.timezone))
 
     def _keep(self, incident: Incident) -> None:
         self._store.save_incident(incident)

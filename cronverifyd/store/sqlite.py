@@ -329,15 +329,6 @@ class Store(Reader):
         )
         return [slot_of(row) for row in rows]
 
-    def missed_since(self, since: datetime) -> list[JudgedSlot]:
-        """Return the slots from an instant on that were missed, oldest first."""
-        rows = self._db.execute(
-            f"SELECT {SLOT_LIST} FROM slot WHERE verdict = ? AND slot_us >= ?"
-            " ORDER BY slot_us, job",
-            (Verdict.MISSED, to_us(since)),
-        )
-        return [slot_of(row) for row in rows]
-
     def settle_slots(self, job: str) -> None:
         """Expect nothing more of a job's slots: those that are pending were never to be owed."""
         self._db.execute("DELETE FROM slot WHERE job = ? AND verdict = ?", (job, Verdict.PENDING))
